@@ -1,0 +1,1 @@
+libcompat_core_la_SOURCES += 

@@ -1,0 +1,9 @@
+# One cmocka program per module, linked with the hidden parts of the libraries.
+UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/regress/unit/support $(CMOCKA_CFLAGS)
+UNIT_LIBS = libcompat_core.la libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+include %D%/aio/local.mk
+include %D%/util/local.mk
+include %D%/loop/local.mk
+include %D%/buffer/local.mk
+include %D%/bev/local.mk
+include %D%/net/local.mk
