@@ -14,8 +14,7 @@ include %D%/buffer/local.mk
 include %D%/bev/local.mk
 include %D%/net/local.mk
 
-pkglib_LTLIBRARIES += libevent_core.la libevent.la libevent_extra.la \
-	libevent_pthreads.la
+pkglib_LTLIBRARIES += libevent_core.la libevent.la libevent_extra.la
 
 # -release 2.1 and 7:1:0 give libevent*-2.1.so.7, libevent's own soname.
 abi_ldflags = $(AM_LDFLAGS) $(AIO_HARDEN_LDFLAGS) -release 2.1 \
@@ -38,9 +37,3 @@ libevent_extra_la_LIBADD = libevent_core.la
 libevent_extra_la_LDFLAGS = $(abi_ldflags) \
 	-export-symbols $(srcdir)/%D%/libevent_extra.sym
 libevent_extra_la_DEPENDENCIES = libevent_core.la %D%/libevent_extra.sym
-
-libevent_pthreads_la_SOURCES = %D%/util/lock_pthread.c
-libevent_pthreads_la_LIBADD = libevent_core.la
-libevent_pthreads_la_LDFLAGS = $(abi_ldflags) \
-	-export-symbols $(srcdir)/%D%/libevent_pthreads.sym
-libevent_pthreads_la_DEPENDENCIES = libevent_core.la %D%/libevent_pthreads.sym
