@@ -1,1 +1,2 @@
-libcompat_core_la_SOURCES += 
+noinst_HEADERS += %D%/buffer.h
+libcompat_core_la_SOURCES +=
