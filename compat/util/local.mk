@@ -1,3 +1,15 @@
-noinst_HEADERS += %D%/addr.h %D%/lock.h %D%/log.h %D%/mem.h %D%/rand.h \
-	%D%/resolve.h %D%/socket.h %D%/str.h %D%/time.h
-libcompat_core_la_SOURCES +=
+noinst_HEADERS += %D%/addr.h %D%/lock.h %D%/lock_debug.h %D%/log.h \
+	%D%/mem.h %D%/rand.h %D%/resolve.h %D%/socket.h %D%/str.h %D%/time.h
+
+libcompat_core_la_SOURCES += %D%/env.c %D%/file.c %D%/lock.c \
+	%D%/lock_debug.c %D%/log.c %D%/mem.c %D%/print.c %D%/rand.c \
+	%D%/secure_rng.c %D%/socket.c %D%/str.c %D%/time.c
+
+# Its own soname; of libevent_core it uses exported symbols only.
+pkglib_LTLIBRARIES += libevent_pthreads.la
+libevent_pthreads_la_SOURCES = %D%/lock_pthread.c
+libevent_pthreads_la_LIBADD = libevent_core.la -lpthread
+libevent_pthreads_la_LDFLAGS = $(abi_ldflags) \
+	-export-symbols $(srcdir)/compat/libevent_pthreads.sym
+libevent_pthreads_la_DEPENDENCIES = libevent_core.la \
+	compat/libevent_pthreads.sym

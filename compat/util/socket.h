@@ -24,7 +24,7 @@ evutil_socket_t evutil_accept4_(evutil_socket_t sockfd, struct sockaddr *addr,
     ev_socklen_t *addrlen, int flags);
 /* fd[0] to read, fd[1] to write; non-blocking, close-on-exec. 0, or -1. */
 EVENT2_EXPORT_SYMBOL int evutil_make_internal_pipe_(evutil_socket_t fd[2]);
-/* Non-blocking, close-on-exec unless FLAGS says else; -1 with errno. */
+/* FLAGS as for eventfd(2); -1 with errno. */
 int evutil_eventfd_(unsigned initval, int flags);
 int evutil_open_closeonexec_(const char *pathname, int flags, unsigned mode);
 
