@@ -1,1 +1,2 @@
-libcompat_core_la_SOURCES += 
+noinst_HEADERS += %D%/bev.h
+libcompat_core_la_SOURCES +=
