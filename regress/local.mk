@@ -1,2 +1,4 @@
-# Unit tests; each module's folder appends its own.
+# All tests: ours by module, and libevent's own.
 include %D%/unit/local.mk
+include %D%/shim/local.mk
+include %D%/upstream/local.mk

@@ -7,3 +7,4 @@ include %D%/loop/local.mk
 include %D%/buffer/local.mk
 include %D%/bev/local.mk
 include %D%/net/local.mk
+include %D%/shim/local.mk

@@ -1,0 +1,81 @@
+"""What libevent's test sources consist of, and what each part needs.
+
+A group whose API is not exported yet is left out by name (see missing() in
+build.py); everything else here is fixed by libevent 2.1.12's tests.
+"""
+
+SOURCES = """regress_main regress regress_buffer regress_http regress_dns
+regress_testutils regress_rpc regress.gen regress_et regress_bufferevent
+regress_listener regress_util tinytest regress_finalize regress_minheap
+regress_thread regress_zlib regress_ssl""".split()
+
+# group -> (objects whose API it needs, prefixes of these objects' symbols that
+# only other groups of the same file need)
+GROUPS = {
+    "main": (["regress"], ("evtag_", "evbuffer_")),
+    "heap": (["regress_minheap"], ()),
+    "et": (["regress_et"], ()),
+    "finalize": (["regress_finalize"], ()),
+    "evbuffer": (["regress_buffer"], ()),
+    "signal": (["regress"], ("evtag_", "evbuffer_")),
+    "util": (["regress_util"], ()),
+    "bufferevent": (["regress_bufferevent", "regress_zlib"], ()),
+    "http": (["regress_http", "regress_testutils"], ()),
+    "dns": (["regress_dns", "regress_testutils"], ()),
+    "evtag": (["regress"], ()),
+    "rpc": (["regress_rpc", "regress.gen"], ()),
+    "thread": (["regress_thread"], ()),
+    "listener": (["regress_listener"], ()),
+    "ssl": (["regress_ssl"], ()),
+}
+
+# Of what every test of a group goes through, this is used by dns tests alone.
+RUNNER = ("regress_main", ("evdns_",))
+
+# Programs beside the runner: name -> argument lists, one test each.
+_BY_GROUP = "-g 30000 -n 30 -t 100 --check-grouplimit 1000 --check-stddev 100"
+_BY_CONN = "-c 1000 -n 30 -t 100 --check-connlimit 50 --check-stddev 50"
+_BY_BOTH = ("-c 1000 -g 30000 -n 30 -t 100 --check-grouplimit 1000 "
+            "--check-connlimit 50 --check-stddev 50")
+_DRAINED = ("-c 1000 -g 35000 -n 30 -t 100 -G 500 --check-grouplimit 1000 "
+            "--check-connlimit 50 --check-stddev 50")
+PROGRAMS = {
+    "test-init": [""],
+    "test-eof": [""],
+    "test-closed": [""],
+    "test-weof": [""],
+    "test-time": [""],
+    "test-changelist": [""],
+    "test-fdleak": [""],
+    "test-dumpevents": [""],
+    "test-ratelim": [_BY_GROUP, _BY_CONN, _BY_BOTH, _DRAINED],
+    "bench": ["-n 1000 -a 10 -w 1000"],
+    "bench_cascade": ["-n 100"],
+}
+
+# configuration -> environment
+CONFIGS = {
+    "adaptive": {},
+    "always": {"EVENT_AIO_POLICY": "always"},
+    "noaio": {"EVENT_NOAIO": "1"},
+    "poll": {"EVENT_NOEPOLL": "1"},
+    "select": {"EVENT_NOEPOLL": "1", "EVENT_NOPOLL": "1"},
+    "changelist": {"EVENT_EPOLL_USE_CHANGELIST": "1"},
+    "timer": {"EVENT_PRECISE_TIMER": "1"},
+}
+MATRIX = ["adaptive", "always", "noaio", "poll", "select"]
+DEBUG = "+debug"  # appended to a configuration's name: EVENT_DEBUG_MODE=1
+
+
+def environment(config):
+    """The EVENT_* variables of a configuration's name."""
+    env = dict(CONFIGS[config.removesuffix(DEBUG)])
+    if config.endswith(DEBUG):
+        env["EVENT_DEBUG_MODE"] = "1"
+    return env
+
+
+def method(config):
+    """The libevent method that a configuration runs on."""
+    name = config.removesuffix(DEBUG)
+    return name if name in ("poll", "select") else "epoll"
