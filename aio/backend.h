@@ -11,9 +11,13 @@
  *	sleep()     unlocked   wait in the kernel
  *	collect()   locked     hand out what became ready
  *
- * Between prepare() and collect() other threads may call set() under the lock;
- * while a sleeper is in the kernel set() arms at once, so that nobody has to
- * be woken for it.
+ * Between prepare() and collect() other threads may call set() under the lock.
+ * With AIO_CAP_LIVE it arms at once, so that nobody has to be woken for it.
+ * Without (poll, select) the sleeper has gone with a copy of the interest as it
+ * was in prepare(), and holds the files in it: the caller must wake it, for a
+ * withdrawal too, and has the change after the next prepare(). What the pass
+ * finds is reported by the interest as it is at collect(); a watch begun
+ * meanwhile gets no report that is not of its own file.
  */
 #ifndef AIO_BACKEND_H
 #define AIO_BACKEND_H
@@ -29,7 +33,7 @@
 #define AIO_COND   (AIO_READ | AIO_WRITE | AIO_CLOSED)
 
 /* Modifiers of set(). */
-#define AIO_EDGE 0x10u /* report edges, not levels (AIO_CAP_EDGE) */
+#define AIO_EDGE 0x10u /* report edges; levels without AIO_CAP_EDGE */
 /* The number may denote another file than at the last set(): what the backend
  * remembers of the kernel's state of this descriptor may be out of date.
  * Without this flag a set() that asks again for what was dropped since the
@@ -41,7 +45,8 @@
 #define AIO_CAP_EDGE   0x01u /* AIO_EDGE */
 #define AIO_CAP_O1     0x02u /* cost per pass does not grow with idle fds */
 #define AIO_CAP_ANYFD  0x04u /* takes regular files too */
-#define AIO_CAP_CLOSED 0x08u /* reports AIO_CLOSED */
+#define AIO_CAP_CLOSED 0x08u /* reports AIO_CLOSED; others take it and do not */
+#define AIO_CAP_LIVE   0x10u /* set() takes effect while another thread sleeps */
 
 enum aio_policy {
 	AIO_POLICY_ADAPTIVE, /* an interest lives where it is cheap */
@@ -79,11 +84,13 @@ struct aio_ops {
 	/* From now on MASK (AIO_COND, AIO_EDGE, AIO_FRESH) is wanted of FD; 0
 	 * withdraws. Locked. The caller needs no knowledge of add, modify and
 	 * delete. Withdrawing acts at once on a poll in flight: when set()
-	 * returns, close(fd) releases the file. Other changes may wait for
-	 * the next prepare().
+	 * returns, close(fd) releases the file (without AIO_CAP_LIVE: unless
+	 * another thread sleeps). Other changes may wait for the next
+	 * prepare().
 	 * Returns 0, or -errno with the former interest unchanged: -EBADF, -EPERM
-	 * (a file that cannot be watched by this backend), -ENOMEM, -EINVAL
-	 * (beyond select's range). Withdrawing never fails. */
+	 * (a file that cannot be watched by this backend), -ENOMEM. Withdrawing
+	 * never fails. poll and select take numbers that are not open: poll
+	 * reports them ready, select's sleep() answers -EBADF. */
 	int (*set)(struct aio_backend *b, int fd, unsigned mask);
 
 	/* Locked, by the thread that will sleep. Settles changes, then returns

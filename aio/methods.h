@@ -1,0 +1,16 @@
+/* The methods that backend.c has in its table, and what several share. */
+#ifndef AIO_METHODS_H
+#define AIO_METHODS_H
+
+#include "aio/backend.h"
+
+extern const struct aio_ops aio_method_poll;
+extern const struct aio_ops aio_method_select;
+
+/* after_fork of a method without state in the kernel. */
+int aio_method_forked(struct aio_backend *b);
+
+/* set_policy of a method without an AIO half: -ENOSYS. */
+int aio_method_no_policy(struct aio_backend *b, enum aio_policy policy);
+
+#endif
