@@ -1,6 +1,7 @@
 # The libevent API. The hidden parts are convenience libraries; what the shared
 # libraries export is listed in the .sym files.
-noinst_HEADERS += %D%/include/event2/aio.h
+aiohdrdir = $(includedir)/libevent-aio/event2
+aiohdr_HEADERS = %D%/include/event2/aio.h
 EXTRA_DIST += %D%/libevent.sym %D%/libevent_core.sym %D%/libevent_extra.sym \
 	%D%/libevent_pthreads.sym %D%/libevent_openssl.sym
 
@@ -37,3 +38,32 @@ libevent_extra_la_LIBADD = libevent_core.la
 libevent_extra_la_LDFLAGS = $(abi_ldflags) \
 	-export-symbols $(srcdir)/%D%/libevent_extra.sym
 libevent_extra_la_DEPENDENCIES = libevent_core.la %D%/libevent_extra.sym
+
+# pkg-config files under libevent's own names, in a directory of ours: a program
+# is built on our libraries with PKG_CONFIG_PATH naming it. The public headers
+# are the system's, event2/aio.h ours.
+pkgconfigdir = $(pkglibdir)/pkgconfig
+nodist_pkgconfig_DATA = $(pkglib_LTLIBRARIES:.la=.pc)
+CLEANFILES += $(nodist_pkgconfig_DATA)
+EXTRA_DIST += %D%/libevent.pc.in
+
+$(nodist_pkgconfig_DATA): %D%/libevent.pc.in $(top_builddir)/config.status
+	$(AM_V_GEN)name=`basename $@ .pc`; requires=; private=; \
+	case $$name in \
+	libevent) text="libevent's whole interface" ;; \
+	libevent_core) text="libevent's loop, buffers and sockets" ;; \
+	libevent_extra) text="libevent's HTTP, DNS and RPC" ;; \
+	libevent_pthreads) text="libevent's locking by pthreads"; \
+		requires=libevent; private=-lpthread ;; \
+	libevent_openssl) text="libevent's TLS by OpenSSL"; \
+		requires=libevent; private="-lssl -lcrypto" ;; \
+	esac; \
+	sed -e "s|[@]NAME[@]|$$name|" \
+	    -e "s|[@]LIB[@]|`echo $$name | sed s/^lib//`|" \
+	    -e "s|[@]DESCRIPTION[@]|$$text|" -e "s|[@]REQUIRES[@]|$$requires|" \
+	    -e "s|[@]PRIVATE[@]|$$private|" -e 's|[@]prefix[@]|$(prefix)|' \
+	    -e 's|[@]exec_prefix[@]|$(exec_prefix)|' \
+	    -e 's|[@]libdir[@]|$(libdir)|' \
+	    -e 's|[@]includedir[@]|$(includedir)|' \
+	    -e 's|[@]LIBEVENT_CFLAGS[@]|$(LIBEVENT_CFLAGS)|' \
+	    $(srcdir)/%D%/libevent.pc.in >$@.tmp && mv $@.tmp $@

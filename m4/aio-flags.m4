@@ -21,12 +21,20 @@ AC_DEFUN([AIO_WARNINGS], [
     [AIO_TRY_CFLAG(flag, [AIO_WARN])])
 ])
 
+dnl After AIO_ARG_SANITIZERS and AIO_ARG_GCOV: what these exclude is left out.
 AC_DEFUN([AIO_HARDENING], [
   AC_SUBST([AIO_HARDEN])
-  AC_SUBST([AIO_HARDEN_LDFLAGS], ['-Wl,-z,relro,-z,now -Wl,-z,defs'])
+  AC_SUBST([AIO_HARDEN_LDFLAGS])
+  AIO_HARDEN_LDFLAGS='-Wl,-z,relro,-z,now'
   m4_foreach_w([flag], [-fstack-protector-strong -fstack-clash-protection
     -fcf-protection],
     [AIO_TRY_CFLAG(flag, [AIO_HARDEN])])
+  AS_IF([test -z "$AIO_SAN$AIO_GCOV"], [
+    AIO_HARDEN_LDFLAGS="$AIO_HARDEN_LDFLAGS -Wl,-z,defs"
+    dnl Needs optimisation; a level given by the user stays.
+    AS_CASE([" $CPPFLAGS $CFLAGS "], [*FORTIFY_SOURCE*], [],
+      [*" -O"@<:@123s@:>@*], [
+        AIO_TRY_CFLAG([-D_FORTIFY_SOURCE=3], [AIO_HARDEN])])])
 ])
 
 AC_DEFUN([AIO_ARG_WERROR], [
@@ -41,7 +49,12 @@ AC_DEFUN([AIO_ARG_SANITIZERS], [
   AS_CASE([$enable_sanitizers], [''|no], [],
     [yes], [AC_MSG_ERROR([--enable-sanitizers wants a list])],
     [AIO_SAN="-fsanitize=$enable_sanitizers -fno-omit-frame-pointer"
-     AIO_HARDEN_LDFLAGS='-Wl,-z,relro,-z,now'])
+     aio_saved=$CFLAGS; CFLAGS="$CFLAGS $AIO_SAN"
+     AC_MSG_CHECKING([whether $CC links with -fsanitize=$enable_sanitizers])
+     AC_LINK_IFELSE([AC_LANG_PROGRAM()], [AC_MSG_RESULT([yes])],
+       [AC_MSG_RESULT([no])
+        AC_MSG_ERROR([no such sanitizers: $enable_sanitizers])])
+     CFLAGS=$aio_saved])
   AM_CONDITIONAL([SANITIZED], [test -n "$AIO_SAN"])
   AC_SUBST([AIO_SAN])
 ])
@@ -49,7 +62,10 @@ AC_DEFUN([AIO_ARG_SANITIZERS], [
 AC_DEFUN([AIO_ARG_GCOV], [
   AC_ARG_ENABLE([gcov], [AS_HELP_STRING([--enable-gcov],
     [instrument for coverage])])
-  AS_VAR_IF([enable_gcov], [yes], [AIO_GCOV='--coverage -O0 -DEV_COVERAGE'])
+  AS_VAR_IF([enable_gcov], [yes], [
+    AIO_GCOV='--coverage'
+    dnl CFLAGS come last on the command line: an -O in them would win.
+    CFLAGS=`AS_ECHO(["$CFLAGS"]) | sed 's/-O@<:@0-9sgz@:>@*//g'`" -O0"])
   AC_SUBST([AIO_GCOV])
 ])
 
