@@ -5,8 +5,12 @@ aiohdr_HEADERS = %D%/include/event2/aio.h
 EXTRA_DIST += %D%/libevent.sym %D%/libevent_core.sym %D%/libevent_extra.sym \
 	%D%/libevent_pthreads.sym %D%/libevent_openssl.sym
 
-noinst_LTLIBRARIES += libcompat_core.la
+# Hidden helpers without any state of their own, linked into libevent_core and
+# once more into the libraries above it, which see only what that exports.
+noinst_LTLIBRARIES += libcompat_core.la libcompat_pure.la
 libcompat_core_la_SOURCES =
+libcompat_core_la_LIBADD = libcompat_pure.la
+libcompat_pure_la_SOURCES =
 libcompat_extra_sources =
 
 include %D%/util/local.mk
@@ -34,10 +38,11 @@ libevent_la_LDFLAGS = $(abi_ldflags) \
 libevent_la_DEPENDENCIES = $(libevent_la_LIBADD) %D%/libevent.sym
 
 libevent_extra_la_SOURCES = $(libcompat_extra_sources)
-libevent_extra_la_LIBADD = libevent_core.la
+libevent_extra_la_LIBADD = libcompat_pure.la libevent_core.la
 libevent_extra_la_LDFLAGS = $(abi_ldflags) \
 	-export-symbols $(srcdir)/%D%/libevent_extra.sym
-libevent_extra_la_DEPENDENCIES = libevent_core.la %D%/libevent_extra.sym
+libevent_extra_la_DEPENDENCIES = $(libevent_extra_la_LIBADD) \
+	%D%/libevent_extra.sym
 
 # pkg-config files under libevent's own names, in a directory of ours: a program
 # is built on our libraries with PKG_CONFIG_PATH naming it. The public headers

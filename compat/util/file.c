@@ -1,4 +1,4 @@
-/* Opening and reading whole small files (resolv.conf, hosts). */
+/* Reading whole small files (resolv.conf, hosts). */
 #include "compat/util/log.h"
 #include "compat/util/mem.h"
 #include "compat/util/socket.h"
@@ -8,12 +8,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-int
-evutil_open_closeonexec_(const char *pathname, int flags, unsigned mode)
-{
-	return open(pathname, flags | O_CLOEXEC, (mode_t)mode);
-}
 
 /* A first guess of the size; files of /proc say 0. One byte more than the size
  * lets the end of the file be seen without growing. */

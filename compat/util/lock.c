@@ -229,61 +229,11 @@ evthread_enable_lock_debuging(void)
 	evthread_enable_lock_debugging();
 }
 
-void *
-ev_lock_alloc_(void)
-{
-	if (!ev_locking_enabled())
-		return NULL;
-	return evthread_lock_fns_.alloc(EVTHREAD_LOCKTYPE_RECURSIVE);
-}
-
-void
-ev_lock_free_(void *lock)
-{
-	if (lock != NULL && evthread_lock_fns_.free != NULL)
-		evthread_lock_fns_.free(lock, EVTHREAD_LOCKTYPE_RECURSIVE);
-}
-
-void
-ev_lock2_(void *a, void *b)
-{
-	ev_lock(a < b ? a : b);
-	if (a != b)
-		ev_lock(a < b ? b : a);
-}
-
-void
-ev_unlock2_(void *a, void *b)
-{
-	if (a != b)
-		ev_unlock(a < b ? b : a);
-	ev_unlock(a < b ? a : b);
-}
-
 bool
 ev_lock_is_held_(void *lock)
 {
 	return lock == NULL || !ev_lock_debug_is_on_() ||
 	       ev_lock_debug_is_held_(lock);
-}
-
-int
-ev_lock_ensure_(void **lockp)
-{
-	void *none = NULL;
-	void *fresh;
-
-	/* Pairs with the exchange below: the lock's own memory is seen too. */
-	if (__atomic_load_n(lockp, __ATOMIC_ACQUIRE) != NULL ||
-	    !ev_locking_enabled())
-		return 0;
-	fresh = ev_lock_alloc_();
-	if (fresh == NULL)
-		return -1;
-	if (!__atomic_compare_exchange_n(
-		lockp, &none, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		ev_lock_free_(fresh); /* another thread was faster */
-	return 0;
 }
 
 static void
@@ -316,45 +266,4 @@ ev_lock_globals_free_(void)
 	for (; g != NULL; g = g->next)
 		ev_lock_free_(
 		    __atomic_exchange_n(&g->lock, NULL, __ATOMIC_ACQ_REL));
-}
-
-void *
-ev_cond_alloc_(void)
-{
-	if (evthread_cond_fns_.alloc_condition == NULL)
-		return NULL;
-	return evthread_cond_fns_.alloc_condition(0);
-}
-
-void
-ev_cond_free_(void *cond)
-{
-	if (cond != NULL && evthread_cond_fns_.free_condition != NULL)
-		evthread_cond_fns_.free_condition(cond);
-}
-
-int
-ev_cond_signal_(void *cond)
-{
-	return cond == NULL ? 0 : evthread_cond_fns_.signal_condition(cond, 0);
-}
-
-int
-ev_cond_broadcast_(void *cond)
-{
-	return cond == NULL ? 0 : evthread_cond_fns_.signal_condition(cond, 1);
-}
-
-int
-ev_cond_wait_(void *cond, void *lock)
-{
-	return ev_cond_wait_timed_(cond, lock, NULL);
-}
-
-int
-ev_cond_wait_timed_(void *cond, void *lock, const struct timeval *timeout)
-{
-	if (cond == NULL)
-		return 0;
-	return evthread_cond_fns_.wait_condition(cond, lock, timeout);
 }

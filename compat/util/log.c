@@ -182,11 +182,3 @@ event_debugx_(const char *fmt, ...)
 	log_message(EVENT_LOG_DEBUG, NULL, fmt, ap);
 	va_end(ap);
 }
-
-void
-ev_assert_failed_(
-    const char *file, int line, const char *cond, const char *func)
-{
-	event_errx(EVENT_ERR_ABORT_, "%s:%d: Assertion %s failed in %s", file,
-	    line, cond, func);
-}

@@ -1,10 +1,12 @@
-/* Allocation.
+/* Allocation for compat/ and, by aio_mem_set(), for aio/.
  *
  * Without event_set_mem_functions() these are libc's own functions behind one
  * predictable branch. Trap: what was allocated before the functions were
  * exchanged is freed by the new ones; event2/event.h leaves it to the program
  * to exchange them first. */
 #include "compat/util/mem.h"
+
+#include "aio/mem.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -94,4 +96,5 @@ event_set_mem_functions(void *(*malloc_fn)(size_t sz),
 	user_malloc = malloc_fn;
 	user_realloc = realloc_fn;
 	user_free = free_fn;
+	aio_mem_set(malloc_fn, realloc_fn, free_fn);
 }

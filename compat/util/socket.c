@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 int
@@ -63,19 +62,6 @@ evutil_socketpair(int d, int type, int protocol, evutil_socket_t sv[2])
 	return socketpair(d, type, protocol, sv);
 }
 
-evutil_socket_t
-evutil_socket_(int domain, int type, int protocol)
-{
-	return socket(domain, type, protocol);
-}
-
-evutil_socket_t
-evutil_accept4_(evutil_socket_t sockfd, struct sockaddr *addr,
-    ev_socklen_t *addrlen, int flags)
-{
-	return accept4(sockfd, addr, addrlen, flags);
-}
-
 int
 evutil_make_internal_pipe_(evutil_socket_t fd[2])
 {
@@ -85,12 +71,6 @@ evutil_make_internal_pipe_(evutil_socket_t fd[2])
 	fd[0] = -1;
 	fd[1] = -1;
 	return -1;
-}
-
-int
-evutil_eventfd_(unsigned initval, int flags)
-{
-	return eventfd(initval, flags);
 }
 
 static int
@@ -150,22 +130,6 @@ evutil_socket_connect_(
 		(void)close(*fd_ptr);
 		*fd_ptr = -1;
 	}
-	errno = error;
-	return -1;
-}
-
-int
-evutil_socket_finished_connecting_(evutil_socket_t fd)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		return -1;
-	if (error == 0)
-		return 1;
-	if (EVUTIL_ERR_CONNECT_RETRIABLE(error))
-		return 0;
 	errno = error;
 	return -1;
 }

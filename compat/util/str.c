@@ -1,15 +1,8 @@
-/* ASCII strings: classes without locale, case-blind comparison, numbers.
- *
- * Everything here is a pure function of its arguments, so that libevent_extra
- * links its own copy of what libevent_core does not export. */
+/* ASCII character classes. A char is taken as a byte, so that 0xff is no letter
+ * of any kind, whatever the locale. */
 #include "compat/util/str.h"
 
-#include <event2/util.h>
-#include <stdlib.h>
 #include <string.h>
-
-_Static_assert(
-    sizeof(long long) == sizeof(ev_int64_t), "strtoll() parses 64 bits");
 
 static inline unsigned
 offset_in(char c, char first)
@@ -65,12 +58,6 @@ EVUTIL_ISPRINT_(char c)
 	return offset_in(c, ' ') < 95;
 }
 
-static inline char
-lower(char c)
-{
-	return (char)(c | (offset_in(c, 'A') < 26 ? 0x20 : 0));
-}
-
 char
 EVUTIL_TOUPPER_(char c)
 {
@@ -80,7 +67,7 @@ EVUTIL_TOUPPER_(char c)
 char
 EVUTIL_TOLOWER_(char c)
 {
-	return lower(c);
+	return ev_tolower(c);
 }
 
 int
@@ -89,48 +76,8 @@ evutil_hex_char_to_int_(char c)
 	if (EVUTIL_ISDIGIT_(c))
 		return c - '0';
 	if (EVUTIL_ISXDIGIT_(c))
-		return lower(c) - 'a' + 10;
+		return ev_tolower(c) - 'a' + 10;
 	return -1;
-}
-
-int
-evutil_ascii_strcasecmp(const char *str1, const char *str2)
-{
-	return evutil_ascii_strncasecmp(str1, str2, EV_SIZE_MAX);
-}
-
-int
-evutil_ascii_strncasecmp(const char *str1, const char *str2, size_t n)
-{
-	for (; n > 0; n--, str1++, str2++) {
-		unsigned char a = (unsigned char)lower(*str1);
-		unsigned char b = (unsigned char)lower(*str2);
-
-		if (a != b)
-			return a < b ? -1 : 1;
-		if (a == '\0')
-			break;
-	}
-	return 0;
-}
-
-void
-evutil_rtrim_lws_(char *str)
-{
-	size_t len;
-
-	if (str == NULL)
-		return;
-	len = strlen(str);
-	while (len > 0 && (str[len - 1] == ' ' || str[len - 1] == '\t'))
-		len--;
-	str[len] = '\0';
-}
-
-ev_int64_t
-evutil_strtoll(const char *s, char **endptr, int base)
-{
-	return strtoll(s, endptr, base);
 }
 
 void

@@ -16,6 +16,13 @@ int EVUTIL_ISUPPER_(char c);
 EVENT2_EXPORT_SYMBOL char EVUTIL_TOUPPER_(char c);
 EVENT2_EXPORT_SYMBOL char EVUTIL_TOLOWER_(char c);
 
+/* EVUTIL_TOLOWER_() for loops. */
+static inline char
+ev_tolower(char c)
+{
+	return (char)(c | ((unsigned char)(c - 'A') < 26 ? 0x20 : 0));
+}
+
 /* Cuts trailing spaces and tabs; NULL is taken. */
 EVENT2_EXPORT_SYMBOL void evutil_rtrim_lws_(char *str);
 

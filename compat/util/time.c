@@ -9,7 +9,6 @@
 #include "compat/util/log.h"
 #include "compat/util/mem.h"
 
-#include <limits.h>
 #include <time.h>
 
 enum { NO_CLOCK = -1 };
@@ -103,15 +102,6 @@ evutil_usleep_(const struct timeval *tv)
 	ts.tv_sec = tv->tv_sec;
 	ts.tv_nsec = tv->tv_usec * 1000;
 	(void)nanosleep(&ts, NULL);
-}
-
-long
-evutil_tv_to_msec_(const struct timeval *tv)
-{
-	if (tv->tv_usec < 0 || tv->tv_usec > 1000000 || tv->tv_sec < 0 ||
-	    tv->tv_sec > LONG_MAX / 1000 - 2)
-		return -1;
-	return tv->tv_sec * 1000 + (tv->tv_usec + 999) / 1000;
 }
 
 int
