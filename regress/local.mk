@@ -1,4 +1,17 @@
 # All tests: ours by module, and libevent's own.
+EXTRA_DIST += %D%/build-case
+
+# No test program may last longer; none should need a tenth of it.
+LOG_COMPILER = timeout
+AM_LOG_FLAGS = -k 5 180
+
+# For regress/unit/run: every test must have been run.
+print-tests:
+	@echo $(TESTS)
+.PHONY: print-tests
+
 include %D%/unit/local.mk
 include %D%/shim/local.mk
 include %D%/upstream/local.mk
+include %D%/abi/local.mk
+include %D%/programs/local.mk

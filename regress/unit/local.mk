@@ -1,4 +1,5 @@
 # One cmocka program per module, linked with the hidden parts of the libraries.
+EXTRA_DIST += %D%/run
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/regress/unit/support $(CMOCKA_CFLAGS)
 UNIT_LIBS = libcompat_core.la libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 include %D%/aio/local.mk
