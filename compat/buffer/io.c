@@ -1,0 +1,191 @@
+/* Buffers from and to descriptors: one read or write each, nothing else. */
+#include "compat/buffer/chain.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define WRITE_EXTENTS 128
+
+/* Into room that is there, or that is made for it. */
+static ev_ssize_t
+read_into(struct evbuffer *buf, evutil_socket_t fd, size_t max)
+{
+	struct evbuffer_chain *c = ev_buffer_expand_(buf, max);
+	ev_ssize_t n;
+	int err;
+
+	if (c == NULL)
+		return -ENOMEM;
+	n = read(fd, ev_chain_end_(c), max);
+	if (n > 0) {
+		ev_buffer_commit_chain_(buf, c, (size_t)n);
+		return n;
+	}
+	err = n < 0 ? errno : 0;
+	if (c->off == 0)
+		ev_buffer_drop_spares_(buf);
+	return -err;
+}
+
+/* Over the stack: the buffer grows by what came, not by what might have. */
+static ev_ssize_t
+read_over_stack(struct evbuffer *buf, evutil_socket_t fd, size_t max)
+{
+	unsigned char data[EV_BUFFER_READ_STACK];
+	ev_ssize_t n;
+
+	n = read(fd, data, max < sizeof(data) ? max : sizeof(data));
+	if (n < 0)
+		return -errno;
+	/* What came is lost if memory is short; the caller is told. */
+	if (n > 0 && ev_buffer_append_(buf, data, (size_t)n) < 0)
+		return -ENOMEM;
+	return n;
+}
+
+static ev_ssize_t
+read_once(struct evbuffer *buf, evutil_socket_t fd, size_t max, bool bulk)
+{
+	struct evbuffer_chain *c = ev_buffer_last_data_(buf);
+
+	if (max > SSIZE_MAX)
+		max = SSIZE_MAX;
+	if (bulk || (c != NULL && max <= ev_chain_room_(c)))
+		return read_into(buf, fd, max);
+	return read_over_stack(buf, fd, max);
+}
+
+ev_ssize_t
+ev_buffer_read_(struct evbuffer *buf, evutil_socket_t fd, size_t max, bool bulk)
+{
+	ev_ssize_t n = read_once(buf, fd, max, bulk);
+
+	if (n > 0)
+		ev_buffer_invoke_callbacks_(buf);
+	return n;
+}
+
+int
+evbuffer_read(struct evbuffer *buffer, evutil_socket_t fd, int howmuch)
+{
+	ev_ssize_t n;
+
+	ev_lock(buffer->lock);
+	if (buffer->freeze_end) {
+		ev_unlock(buffer->lock);
+		return -1;
+	}
+	n = read_once(buffer, fd,
+	    howmuch < 0 ? EV_BUFFER_READ_STACK : (size_t)howmuch, false);
+	ev_buffer_finish_(buffer);
+	if (n < 0) {
+		errno = (int)-n;
+		return -1;
+	}
+	return (int)n;
+}
+
+/* At most MAX bytes of the chains that are in memory, up to the first that is
+ * not. */
+static ev_ssize_t
+write_memory(struct evbuffer *buf, evutil_socket_t fd, size_t max)
+{
+	struct iovec vec[WRITE_EXTENTS];
+	struct evbuffer_chain *c = buf->first;
+	ev_ssize_t n;
+	int i = 0;
+
+	for (; max != 0 && i < WRITE_EXTENTS; c = c->next) {
+		if (c->flags & EV_CHAIN_KERNEL)
+			break;
+		vec[i].iov_base = ev_chain_data_(c);
+		vec[i].iov_len = c->off < max ? c->off : max;
+		max -= vec[i].iov_len;
+		i++;
+	}
+	if (i == 1)
+		n = write(fd, vec[0].iov_base, vec[0].iov_len);
+	else
+		n = writev(fd, vec, i);
+	return n < 0 ? -errno : n;
+}
+
+static ev_ssize_t
+write_file(struct evbuffer_chain *c, evutil_socket_t fd, size_t max)
+{
+	struct ev_chain_segment *part = ev_chain_extra_(c);
+	off_t offset = part->seg->file_offset + part->begin + c->misalign;
+	ssize_t n;
+
+	n = sendfile(fd, part->seg->fd, &offset, c->off < max ? c->off : max);
+	return n < 0 ? -errno : n;
+}
+
+static ev_ssize_t
+write_once(struct evbuffer *buf, evutil_socket_t fd, size_t max)
+{
+	struct evbuffer_chain *c = buf->first;
+	ev_ssize_t n = -EINVAL;
+	int r;
+
+	if (max > buf->total_len)
+		max = buf->total_len;
+	if (max == 0)
+		return 0;
+	if (!(c->flags & EV_CHAIN_KERNEL)) {
+		n = write_memory(buf, fd, max);
+	} else {
+		n = write_file(c, fd, max);
+		/* Not for this kind of descriptor or file: through memory. */
+		if (n == -EINVAL || n == -ENOSYS || n == -EOPNOTSUPP) {
+			r = ev_chain_load_(c);
+			if (r < 0)
+				return r;
+			n = write_memory(buf, fd, max);
+		}
+	}
+	if (n > 0)
+		ev_buffer_consume_(buf, (size_t)n);
+	return n;
+}
+
+ev_ssize_t
+ev_buffer_write_(struct evbuffer *buf, evutil_socket_t fd, size_t max)
+{
+	ev_ssize_t n = write_once(buf, fd, max);
+
+	if (n > 0)
+		ev_buffer_invoke_callbacks_(buf);
+	return n;
+}
+
+int
+evbuffer_write_atmost(
+    struct evbuffer *buffer, evutil_socket_t fd, ev_ssize_t howmuch)
+{
+	ev_ssize_t n;
+
+	ev_lock(buffer->lock);
+	if (buffer->freeze_start || buffer->total_len == 0 || howmuch == 0) {
+		ev_unlock(buffer->lock);
+		return -1;
+	}
+	/* What the return value can tell. */
+	n = write_once(buffer, fd,
+	    howmuch < 0 || howmuch > INT_MAX ? INT_MAX : (size_t)howmuch);
+	ev_buffer_finish_(buffer);
+	if (n < 0) {
+		errno = (int)-n;
+		return -1;
+	}
+	return (int)n;
+}
+
+int
+evbuffer_write(struct evbuffer *buffer, evutil_socket_t fd)
+{
+	return evbuffer_write_atmost(buffer, fd, -1);
+}

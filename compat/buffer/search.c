@@ -1,0 +1,267 @@
+/* Positions, searching and peeking: what reads a buffer without changing it. */
+#include "compat/buffer/chain.h"
+
+#include <event2/buffer_compat.h>
+#include <string.h>
+
+static struct evbuffer_ptr
+no_position(void)
+{
+	struct evbuffer_ptr p = {-1, {NULL, 0}};
+
+	return p;
+}
+
+static struct evbuffer_ptr
+position(size_t offset, struct evbuffer_chain *c, size_t pos_in_chain)
+{
+	struct evbuffer_ptr p = {
+	    (ev_ssize_t)offset, {c, c != NULL ? pos_in_chain : 0}};
+
+	return p;
+}
+
+/* The place LEN bytes behind POS bytes into C, where OFFSET is the offset of
+ * the latter in BUF, and the sum is known to be within BUF. */
+static struct evbuffer_ptr
+advance(struct evbuffer *buf, struct evbuffer_chain *c, size_t pos,
+    size_t offset, size_t len)
+{
+	size_t target = offset + len;
+
+	if (target == buf->total_len)
+		return position(target, NULL, 0);
+	len += pos;
+	while (len >= c->off) {
+		len -= c->off;
+		c = c->next;
+	}
+	return position(target, c, len);
+}
+
+struct evbuffer_ptr
+ev_buffer_at_(struct evbuffer *buf, size_t offset)
+{
+	if (offset > buf->total_len)
+		return no_position();
+	return advance(buf, buf->first, 0, 0, offset);
+}
+
+static struct evbuffer_ptr
+add_to(struct evbuffer *buf, const struct evbuffer_ptr *p, size_t len)
+{
+	if (p->pos < 0 || (size_t)p->pos > buf->total_len ||
+	    len > buf->total_len - (size_t)p->pos)
+		return no_position();
+	return advance(buf, p->internal_.chain, p->internal_.pos_in_chain,
+	    (size_t)p->pos, len);
+}
+
+int
+evbuffer_ptr_set(struct evbuffer *buffer, struct evbuffer_ptr *ptr,
+    size_t offset, enum evbuffer_ptr_how how)
+{
+	ev_lock(buffer->lock);
+	switch (how) {
+	case EVBUFFER_PTR_SET:
+		*ptr = ev_buffer_at_(buffer, offset);
+		break;
+	case EVBUFFER_PTR_ADD:
+		*ptr = add_to(buffer, ptr, offset);
+		break;
+	default:
+		*ptr = no_position();
+		break;
+	}
+	ev_unlock(buffer->lock);
+	return ptr->pos < 0 ? -1 : 0;
+}
+
+/* True if the LEN bytes at WHAT, which are not more than follow, stand POS
+ * bytes into C. */
+static bool
+matches(struct evbuffer_chain *c, size_t pos, const char *what, size_t len)
+{
+	for (;; c = c->next, pos = 0) {
+		size_t n = c->off - pos;
+
+		if (ev_chain_load_(c) < 0)
+			return false;
+		if (n > len)
+			n = len;
+		if (memcmp(ev_chain_data_(c) + pos, what, n) != 0)
+			return false;
+		len -= n;
+		if (len == 0)
+			return true;
+		what += n;
+	}
+}
+
+/* Looks for WHAT beginning in C, at one of the N places from POS on. The place,
+ * or c->off. */
+static size_t
+search_chain(struct evbuffer_chain *c, size_t pos, size_t n, const char *what,
+    size_t len)
+{
+	const unsigned char *data = ev_chain_data_(c);
+	size_t end = pos + n;
+	const unsigned char *hit;
+
+	/* What lies in this chain as a whole. */
+	if (len <= c->off - pos) {
+		size_t span = c->off - pos;
+
+		if (span > n + len - 1)
+			span = n + len - 1;
+		hit = memmem(data + pos, span, what, len);
+		if (hit != NULL)
+			return (size_t)(hit - data);
+		pos += span - len + 1;
+	}
+	/* What goes on in the next. */
+	while (pos < end) {
+		hit = memchr(data + pos, what[0], end - pos);
+		if (hit == NULL)
+			break;
+		pos = (size_t)(hit - data);
+		if (matches(c, pos, what, len))
+			return pos;
+		pos++;
+	}
+	return c->off;
+}
+
+static struct evbuffer_ptr
+search(struct evbuffer *buf, const char *what, size_t len,
+    struct evbuffer_ptr from, size_t limit)
+{
+	struct evbuffer_chain *c = from.internal_.chain;
+	size_t pos = from.internal_.pos_in_chain;
+	size_t offset = (size_t)from.pos, hit, places;
+
+	if (limit > buf->total_len)
+		limit = buf->total_len;
+	if (offset > limit || len > limit - offset)
+		return no_position();
+	if (len == 0)
+		return from;
+	if (c != NULL && pos >= c->off)
+		return no_position();
+	for (; c != NULL && len <= limit - offset; c = c->next) {
+		places = limit - offset - len + 1;
+		if (places > c->off - pos)
+			places = c->off - pos;
+		if (ev_chain_load_(c) < 0)
+			break;
+		hit = search_chain(c, pos, places, what, len);
+		if (hit < c->off)
+			return position(offset + hit - pos, c, hit);
+		offset += c->off - pos;
+		pos = 0;
+	}
+	return no_position();
+}
+
+struct evbuffer_ptr
+evbuffer_search_range(struct evbuffer *buffer, const char *what, size_t len,
+    const struct evbuffer_ptr *start, const struct evbuffer_ptr *end)
+{
+	struct evbuffer_ptr p = no_position();
+
+	ev_lock(buffer->lock);
+	if (start == NULL)
+		p = ev_buffer_at_(buffer, 0);
+	else if (start->pos >= 0)
+		p = *start;
+	if (p.pos >= 0 && (end == NULL || end->pos >= 0))
+		p = search(buffer, what, len, p,
+		    end != NULL ? (size_t)end->pos : buffer->total_len);
+	else
+		p = no_position();
+	ev_unlock(buffer->lock);
+	return p;
+}
+
+struct evbuffer_ptr
+evbuffer_search(struct evbuffer *buffer, const char *what, size_t len,
+    const struct evbuffer_ptr *start)
+{
+	return evbuffer_search_range(buffer, what, len, start, NULL);
+}
+
+unsigned char *
+evbuffer_find(struct evbuffer *buffer, const unsigned char *what, size_t len)
+{
+	struct evbuffer_ptr p;
+	unsigned char *data = NULL;
+
+	ev_lock(buffer->lock);
+	p = search(buffer, (const char *)what, len, ev_buffer_at_(buffer, 0),
+	    buffer->total_len);
+	if (p.pos >= 0) {
+		data = ev_buffer_pullup_(buffer, (size_t)p.pos + len);
+		if (data != NULL)
+			data += p.pos;
+	}
+	ev_unlock(buffer->lock);
+	return data;
+}
+
+size_t
+evbuffer_get_contiguous_space(const struct evbuffer *buf)
+{
+	size_t n;
+
+	ev_lock(buf->lock);
+	n = buf->first != NULL ? buf->first->off : 0;
+	ev_unlock(buf->lock);
+	return n;
+}
+
+/* Fills at most N_VEC extents, and counts those that LEN bytes take from POS
+ * bytes into C on. */
+static int
+peek(struct evbuffer_chain *c, size_t pos, size_t len,
+    struct evbuffer_iovec *vec, int n_vec)
+{
+	size_t seen = 0;
+	int n = 0;
+
+	if (c != NULL && pos >= c->off)
+		return 0;
+	for (; c != NULL && c->off != 0 && seen < len; c = c->next, pos = 0) {
+		if (n < n_vec) {
+			if (ev_chain_load_(c) < 0)
+				break;
+			vec[n].iov_base = ev_chain_data_(c) + pos;
+			vec[n].iov_len = c->off - pos;
+		}
+		seen += c->off - pos;
+		n++;
+	}
+	return n;
+}
+
+int
+evbuffer_peek(struct evbuffer *buffer, ev_ssize_t len,
+    struct evbuffer_ptr *start_at, struct evbuffer_iovec *vec, int n_vec)
+{
+	struct evbuffer_chain *c;
+	size_t pos = 0;
+	int n;
+
+	ev_lock(buffer->lock);
+	c = buffer->total_len != 0 ? buffer->first : NULL;
+	if (start_at != NULL) {
+		c = start_at->internal_.chain;
+		pos = start_at->internal_.pos_in_chain;
+	}
+	n = peek(
+	    c, pos, len < 0 ? EVBUFFER_CHAIN_MAX : (size_t)len, vec, n_vec);
+	/* All that there is was asked for: what does not fit is not counted. */
+	if (len < 0 && n_vec > 0 && n > n_vec)
+		n = n_vec;
+	ev_unlock(buffer->lock);
+	return n;
+}
