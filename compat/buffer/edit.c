@@ -294,13 +294,13 @@ copyout_from(struct evbuffer *buf, const struct evbuffer_ptr *pos, void *data,
 	struct evbuffer_chain *c = pos->internal_.chain;
 	size_t left;
 
+	if (c == NULL)
+		return 0; /* the end, or no place at all */
 	if (pos->pos < 0 || (size_t)pos->pos > buf->total_len)
 		return -1;
 	left = buf->total_len - (size_t)pos->pos;
 	if (len > left)
 		len = left;
-	if (c == NULL)
-		return 0;
 	if (pos->internal_.pos_in_chain > c->off)
 		return -1;
 	if (copy_bytes(c, pos->internal_.pos_in_chain, data, len) < 0)

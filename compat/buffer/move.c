@@ -369,29 +369,47 @@ iovec_len(const struct evbuffer_iovec *vec, int n_vec)
 	return (ev_ssize_t)total;
 }
 
+/* Callbacks are told of each extent. They may change the buffer, so that C, the
+ * room for all, counts only without them. How many bytes were added. */
+static size_t
+add_extents(struct evbuffer *buf, struct evbuffer_chain *c,
+    const struct evbuffer_iovec *vec, int n_vec)
+{
+	bool watched = buf->callbacks != NULL;
+	size_t done = 0;
+	int i;
+
+	for (i = 0; i < n_vec; i++) {
+		size_t len = vec[i].iov_len;
+
+		if (len == 0)
+			continue;
+		if (!watched) {
+			memcpy(ev_chain_end_(c), vec[i].iov_base, len);
+			ev_buffer_commit_chain_(buf, c, len);
+		} else if (ev_buffer_add_(buf, vec[i].iov_base, len) < 0) {
+			break;
+		}
+		done += len;
+	}
+	return done;
+}
+
 size_t
 evbuffer_add_iovec(
     struct evbuffer *buffer, struct evbuffer_iovec *vec, int n_vec)
 {
 	ev_ssize_t total = iovec_len(vec, n_vec);
 	struct evbuffer_chain *c = NULL;
-	int i;
+	size_t done = 0;
 
 	if (total <= 0)
 		return 0;
-	ev_lock(buffer->lock);
+	ev_buffer_incref_and_lock_(buffer);
 	if (!buffer->freeze_end)
 		c = ev_buffer_expand_(buffer, (size_t)total);
-	if (c == NULL) {
-		ev_unlock(buffer->lock);
-		return 0;
-	}
-	for (i = 0; i < n_vec; i++) {
-		if (vec[i].iov_len == 0)
-			continue;
-		memcpy(ev_chain_end_(c), vec[i].iov_base, vec[i].iov_len);
-		ev_buffer_commit_chain_(buffer, c, vec[i].iov_len);
-	}
-	ev_buffer_finish_(buffer);
-	return (size_t)total;
+	if (c != NULL)
+		done = add_extents(buffer, c, vec, n_vec);
+	ev_buffer_decref_and_unlock_(buffer);
+	return done;
 }
