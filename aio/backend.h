@@ -45,8 +45,8 @@
 #define AIO_CAP_EDGE   0x01u /* AIO_EDGE */
 #define AIO_CAP_O1     0x02u /* cost per pass does not grow with idle fds */
 #define AIO_CAP_ANYFD  0x04u /* takes regular files too */
-#define AIO_CAP_CLOSED 0x08u /* reports AIO_CLOSED; others take it and do not */
-#define AIO_CAP_LIVE   0x10u /* set() takes effect while another thread sleeps */
+#define AIO_CAP_CLOSED 0x08u /* reports AIO_CLOSED; others only take it */
+#define AIO_CAP_LIVE   0x10u /* set() takes effect in another thread's sleep */
 
 enum aio_policy {
 	AIO_POLICY_ADAPTIVE, /* an interest lives where it is cheap */
