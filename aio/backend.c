@@ -7,6 +7,7 @@
 #include "aio/methods.h"
 
 static const struct aio_ops *const methods[] = {
+    &aio_method_epoll,
     &aio_method_poll,
     &aio_method_select,
 };

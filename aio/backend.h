@@ -65,6 +65,9 @@ struct aio_options {
 	bool shared;
 	/* Never create an AIO context whatever the policy (EVENT_NOAIO). */
 	bool no_aio;
+	/* Read completions by io_getevents() only: under tools that do not see
+	 * what the kernel writes (valgrind). */
+	bool no_user_ring;
 };
 
 struct aio_backend; /* opaque; each implementation embeds it first */

@@ -1,7 +1,10 @@
 # The kernel side: readiness only. No timers, no callbacks, no locks.
 noinst_LTLIBRARIES += libaio_kernel.la
-noinst_HEADERS += %D%/backend.h
-libaio_kernel_la_SOURCES =
-noinst_HEADERS += %D%/methods.h %D%/fdtable.h %D%/sys_poll.h %D%/mem.h
-libaio_kernel_la_SOURCES += %D%/backend.c %D%/poll.c %D%/select.c \
-	%D%/fdtable.c %D%/sys_poll.c %D%/mem.c
+noinst_HEADERS += %D%/abi.h %D%/backend.h %D%/batch.h %D%/context.h \
+	%D%/epollset.h %D%/fdtable.h %D%/flight.h %D%/fork.h %D%/mem.h \
+	%D%/methods.h %D%/policy.h %D%/probe.h %D%/ring.h %D%/slot.h \
+	%D%/stats.h %D%/sys.h %D%/sys_poll.h
+libaio_kernel_la_SOURCES = %D%/backend.c %D%/batch.c %D%/combined.c \
+	%D%/context.c %D%/epollset.c %D%/fdtable.c %D%/flight.c %D%/fork.c \
+	%D%/mem.c %D%/policy.c %D%/poll.c %D%/probe.c %D%/ring.c \
+	%D%/select.c %D%/slot.c %D%/sys.c %D%/sys_poll.c

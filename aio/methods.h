@@ -4,6 +4,8 @@
 
 #include "aio/backend.h"
 
+/* AIO polling and epoll together, under the name "epoll". */
+extern const struct aio_ops aio_method_epoll;
 extern const struct aio_ops aio_method_poll;
 extern const struct aio_ops aio_method_select;
 

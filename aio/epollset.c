@@ -1,0 +1,336 @@
+/* The epoll half. See epollset.h for what makes the lazy deletion safe. */
+#include "aio/epollset.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "aio/mem.h"
+#include "aio/policy.h"
+#include "aio/sys.h"
+
+#define EVENTS_MIN 64
+#define EVENTS_MAX 4096
+
+/* The eventfd's cookie: no descriptor has this number. */
+#define RESFD_COOKIE UINT64_MAX
+
+int
+aio_epollset_open(
+    struct aio_epollset *es, struct aio_slots *slots, struct aio_stats *stats)
+{
+	memset(es, 0, sizeof(*es));
+	es->slots = slots;
+	es->stats = stats;
+	es->resfd = -1;
+	es->events = aio_mem_zalloc(EVENTS_MIN * sizeof(*es->events));
+	if (es->events == NULL)
+		return -ENOMEM;
+	es->cap = EVENTS_MIN;
+	es->epfd = aio_sys_epoll_create();
+	if (es->epfd >= 0)
+		return 0;
+	aio_mem_free(es->events);
+	return es->epfd;
+}
+
+void
+aio_epollset_close(struct aio_epollset *es)
+{
+	aio_sys_close(es->epfd);
+	aio_mem_free(es->events);
+	es->events = NULL;
+}
+
+/* ---- registrations ---- */
+
+static int
+control(struct aio_epollset *es, int op, const struct aio_slot *slot,
+    unsigned want, uint32_t generation)
+{
+	uint32_t events = aio_conds_to_poll(want);
+
+	if (want & AIO_EDGE)
+		events |= EPOLLET;
+	++es->stats->epoll_changes;
+	return aio_sys_epoll_ctl(es->epfd, op, slot->fd, events,
+	    (uint64_t)generation << 32 | (uint32_t)slot->fd);
+}
+
+/* A new registration, a new generation: reports of an older one, that lives on
+ * without our being able to reach it, can be told from it. */
+static int
+add(struct aio_epollset *es, struct aio_slot *slot)
+{
+	int rc = control(
+	    es, EPOLL_CTL_ADD, slot, slot->ep_want, slot->ep_generation + 1);
+
+	if (rc == 0)
+		++slot->ep_generation;
+	return rc;
+}
+
+static int
+modify(struct aio_epollset *es, struct aio_slot *slot)
+{
+	return control(
+	    es, EPOLL_CTL_MOD, slot, slot->ep_want, slot->ep_generation);
+}
+
+static void
+drop(struct aio_epollset *es, struct aio_slot *slot)
+{
+	if (slot->ep_have == 0)
+		return;
+	control(es, EPOLL_CTL_DEL, slot, 0, 0);
+	slot->ep_have = 0;
+	slot->flags &= (uint8_t)~AIO_SLOT_UNSURE;
+}
+
+/* Tries first what this descriptor's history makes likely. */
+static int
+tell(struct aio_epollset *es, struct aio_slot *slot)
+{
+	bool fresh = (slot->flags & AIO_SLOT_RECALL) != 0;
+	bool same = slot->ep_have != 0 &&
+		    (!fresh || (slot->flags & AIO_SLOT_SAME) != 0);
+	int rc = same ? modify(es, slot) : add(es, slot);
+
+	if (same && rc == -ENOENT) {
+		same = false;
+		rc = add(es, slot);
+	} else if (!same && rc == -EEXIST) {
+		same = true;
+		rc = modify(es, slot);
+	}
+	if (rc < 0)
+		return rc;
+	if (fresh) {
+		slot->flags &= (uint8_t)~AIO_SLOT_SAME;
+		slot->flags |= same ? AIO_SLOT_SAME : 0;
+	}
+	slot->flags &= (uint8_t) ~(AIO_SLOT_RECALL | AIO_SLOT_UNSURE);
+	slot->ep_have = slot->ep_want;
+	return 0;
+}
+
+static void
+count_interest(struct aio_epollset *es, struct aio_slot *slot, bool wanted)
+{
+	if (wanted && !(slot->flags & AIO_SLOT_COUNTED)) {
+		slot->flags |= AIO_SLOT_COUNTED;
+		++es->wanted;
+	} else if (!wanted && (slot->flags & AIO_SLOT_COUNTED)) {
+		slot->flags &= (uint8_t)~AIO_SLOT_COUNTED;
+		--es->wanted;
+	}
+}
+
+int
+aio_epollset_settle(struct aio_epollset *es, struct aio_slot *slot)
+{
+	int rc = 0;
+
+	if (slot->ep_want == 0) {
+		count_interest(es, slot, false);
+		if (es->eager)
+			drop(es, slot);
+		else if (slot->ep_have != 0)
+			slot->flags |= AIO_SLOT_UNSURE;
+		return 0;
+	}
+	if (slot->ep_have != slot->ep_want ||
+	    (slot->flags & (AIO_SLOT_RECALL | AIO_SLOT_UNSURE)) != 0)
+		rc = tell(es, slot);
+	count_interest(es, slot, rc == 0);
+	if (rc == -EBADF || rc == -ENOENT)
+		slot->ep_have = 0;
+	return rc;
+}
+
+static void
+forget_registration(struct aio_slot *slot, void *arg)
+{
+	struct aio_epollset *es = arg;
+
+	slot->ep_have = 0;
+	slot->flags &= (uint8_t) ~(AIO_SLOT_SUSPECT | AIO_SLOT_UNSURE |
+				   AIO_SLOT_RECALL | AIO_SLOT_COUNTED);
+	if (slot->ep_want != 0)
+		aio_slots_push_dirty(es->slots, slot);
+}
+
+int
+aio_epollset_rebuild(struct aio_epollset *es)
+{
+	int epfd = aio_sys_epoll_create();
+
+	if (epfd < 0)
+		return epfd;
+	aio_sys_close(es->epfd);
+	es->epfd = epfd;
+	es->resfd = -1;
+	es->phantom = false;
+	es->wanted = 0;
+	es->count = es->next = 0;
+	aio_slots_each(es->slots, forget_registration, es);
+	return 0;
+}
+
+/* Edge-triggered and never read: each completion is one edge, and reading would
+ * be one more call a pass. */
+int
+aio_epollset_watch(struct aio_epollset *es, int resfd)
+{
+	int rc;
+
+	if (es->resfd == resfd)
+		return 0;
+	rc = aio_sys_epoll_ctl(
+	    es->epfd, EPOLL_CTL_ADD, resfd, EPOLLIN | EPOLLET, RESFD_COOKIE);
+	++es->stats->epoll_changes;
+	if (rc == 0)
+		es->resfd = resfd;
+	return rc;
+}
+
+void
+aio_epollset_unwatch(struct aio_epollset *es)
+{
+	es->resfd = -1; /* its close() takes it out */
+}
+
+/* ---- reports ---- */
+
+static int
+to_ms(const struct timespec *ts)
+{
+	if (ts == NULL)
+		return -1;
+	if (ts->tv_sec >= INT_MAX / 1000 - 1)
+		return INT_MAX;
+	return (int)(ts->tv_sec * 1000 + (ts->tv_nsec + 999999) / 1000000);
+}
+
+static bool
+is_whole_ms(const struct timespec *ts)
+{
+	return ts == NULL || (ts->tv_sec == 0 && ts->tv_nsec == 0);
+}
+
+static int
+wait_for_events(struct aio_epollset *es, const struct timespec *timeout)
+{
+	int rc;
+
+	if (!es->no_pwait2 && !is_whole_ms(timeout)) {
+		rc = aio_sys_epoll_pwait2(
+		    es->epfd, es->events, es->cap, timeout);
+		if (rc != -ENOSYS && rc != -EPERM && rc != -EACCES)
+			return rc;
+		es->no_pwait2 = true; /* old kernel, or a filter */
+	}
+	return aio_sys_epoll_wait(
+	    es->epfd, es->events, es->cap, to_ms(timeout));
+}
+
+int
+aio_epollset_sleep(struct aio_epollset *es, const struct timespec *timeout)
+{
+	int rc;
+
+	if (es->next < es->count)
+		return 0;
+	rc = wait_for_events(es, timeout);
+	es->slept = true;
+	es->next = 0;
+	es->count = rc > 0 ? rc : 0;
+	return rc == -EINTR || rc > 0 ? 0 : rc;
+}
+
+/* A registration that we have no hold on. Once may be a report that was fetched
+ * before a change; twice is a phantom. */
+static void
+suspect(struct aio_epollset *es, struct aio_slot *slot)
+{
+	++es->stats->epoll_stale;
+	if (slot->flags & AIO_SLOT_SUSPECT)
+		es->phantom = true;
+	slot->flags |= AIO_SLOT_SUSPECT;
+}
+
+/* Nothing is wanted of it: what was left behind is taken away now. */
+static void
+remove_leftover(struct aio_epollset *es, struct aio_slot *slot)
+{
+	int rc = control(es, EPOLL_CTL_DEL, slot, 0, 0);
+
+	slot->ep_have = 0;
+	slot->flags &= (uint8_t)~AIO_SLOT_UNSURE;
+	if (rc < 0) {
+		++slot->ep_generation;
+		suspect(es, slot);
+	}
+}
+
+static unsigned
+translate(struct aio_epollset *es, const struct epoll_event *ev,
+    struct aio_slot *slot)
+{
+	unsigned conds;
+
+	if ((uint32_t)(ev->data.u64 >> 32) != slot->ep_generation ||
+	    slot->ep_have == 0) {
+		suspect(es, slot);
+		return 0;
+	}
+	if (slot->ep_want == 0) {
+		remove_leftover(es, slot);
+		return 0;
+	}
+	if (slot->ep_have != slot->ep_want)
+		aio_slots_push_dirty(es->slots, slot);
+	conds = aio_conds_from_poll(ev->events, slot->ep_want);
+	if (conds != 0)
+		aio_policy_fired(slot, conds);
+	return conds;
+}
+
+bool
+aio_epollset_next(struct aio_epollset *es, struct aio_ready *out)
+{
+	while (es->next < es->count) {
+		const struct epoll_event *ev = &es->events[es->next++];
+		struct aio_slot *slot;
+
+		if (ev->data.u64 == RESFD_COOKIE)
+			continue;
+		slot = aio_slots_find(es->slots, (int)(uint32_t)ev->data.u64);
+		if (slot == NULL)
+			continue;
+		out->mask = translate(es, ev, slot);
+		if (out->mask != 0) {
+			out->fd = slot->fd;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+aio_epollset_done(struct aio_epollset *es)
+{
+	if (es->slept)
+		++es->stats->epoll_waits;
+	es->slept = false;
+	if (es->count == es->cap && es->cap < EVENTS_MAX) {
+		size_t len = (size_t)es->cap * 2 * sizeof(*es->events);
+		struct epoll_event *events = aio_mem_realloc(es->events, len);
+
+		if (events != NULL) {
+			es->events = events;
+			es->cap *= 2;
+		}
+	}
+	es->count = es->next = 0;
+}

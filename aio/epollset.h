@@ -1,0 +1,62 @@
+/* The epoll half: settles each descriptor's registration at most once a pass,
+ * and turns reports into conditions.
+ *
+ * Withdrawn interest stays registered: taking it up again costs nothing, and
+ * close() removes it. Two dangers come with that, and both are met:
+ * - The number may denote another file by then. A registration that was left
+ *   alone is UNSURE; it is confirmed by a call before the set may sleep on it.
+ * - The file may live on under other numbers (dup, fork) and report for ever:
+ *   a phantom. A report that cannot be stopped by a deletion makes the set be
+ *   built anew, and from then on withdrawals delete at once. */
+#ifndef AIO_EPOLLSET_H
+#define AIO_EPOLLSET_H
+
+#include <stdbool.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "aio/backend.h"
+#include "aio/slot.h"
+#include "aio/stats.h"
+
+struct aio_epollset {
+	struct aio_slots *slots; /* borrowed */
+	struct aio_stats *stats; /* borrowed */
+	int epfd;
+	int resfd;       /* the eventfd in the set; -1: none */
+	unsigned wanted; /* descriptors with interest in this half */
+	bool eager;      /* withdrawals delete at once */
+	bool phantom;    /* build the set anew */
+	bool no_pwait2;
+	bool slept; /* sleep() ran since the last gathering */
+	struct epoll_event *events;
+	int cap, count, next;
+};
+
+/* 0 or -errno. */
+int aio_epollset_open(
+    struct aio_epollset *es, struct aio_slots *slots, struct aio_stats *stats);
+void aio_epollset_close(struct aio_epollset *es);
+
+/* A new, empty set; every slot with ep_want goes to the dirty list. After a
+ * fork (the old set is the parent's and is only closed), or because of a
+ * phantom. 0 or -errno with the old set kept. */
+int aio_epollset_rebuild(struct aio_epollset *es);
+
+/* Makes the kernel's registration agree with slot->ep_want. 0; -EBADF or -EPERM
+ * for a descriptor that cannot be watched; -ENOMEM, -ENOSPC. */
+int aio_epollset_settle(struct aio_epollset *es, struct aio_slot *slot);
+
+/* Puts the eventfd of the AIO half into the set. 0 or -errno. */
+int aio_epollset_watch(struct aio_epollset *es, int resfd);
+void aio_epollset_unwatch(struct aio_epollset *es);
+
+/* Without the lock. 0 or -errno. */
+int aio_epollset_sleep(struct aio_epollset *es, const struct timespec *timeout);
+
+/* After sleep, locked: the next report, false when there is none. */
+bool aio_epollset_next(struct aio_epollset *es, struct aio_ready *out);
+/* Locked, when next() said false: bookkeeping of the pass. */
+void aio_epollset_done(struct aio_epollset *es);
+
+#endif

@@ -1,0 +1,191 @@
+/* Placement: an interest lives where it is cheap.
+ *
+ * AIO arms many new descriptors by one call and has nothing to take down after
+ * they fired, but each event must be armed anew, and withdrawing a poll in
+ * flight is dear. Epoll is the other way round. */
+#include "aio/policy.h"
+
+#include "aio/sys.h"
+
+/* Events in a row, none withdrawn, that make an interest a standing one: an AIO
+ * poll costs 0.33 us more per event than epoll, a registration in epoll and its
+ * release 1.35 us more than a poll. (kernel experiments e6_hot, e2_hybrid) */
+#define STANDING_FIRES 4
+/* Cancels beyond this share of events (1/N) make epoll the better place: one
+ * costs 3 us, the gain of three fires. (e1_cancel, e2_hybrid) */
+#define CANCEL_SHARE 3
+/* Below so many cancels a descriptor has no reputation. */
+#define CANCELS_MIN 2
+/* History is halved at this count, so that old habits fade. */
+#define HISTORY_MAX 64
+
+/* A context delays the process's exit by 30 ms. It is made when the churn seen
+ * so far has cost epoll as much (1.25 us each, e2_hybrid X against Y) ... */
+#define CONTEXT_CHURN 24000
+/* ... or when there is some churn and the base is so old that 30 ms are less
+ * than a thirtieth of its life. */
+#define CONTEXT_CHURN_MIN 256
+#define CONTEXT_AGE_NS    1000000000u
+#define CONTEXT_PASSES    16
+/* How much more churn before the clock is read again. */
+#define LOOK_STEP 256
+/* Passes until a refused context is asked for again; doubled each time. */
+#define RETRY_PASSES     1024
+#define RETRY_PASSES_MAX (1024 * 1024)
+
+void
+aio_policy_init(struct aio_placement *p, enum aio_policy policy, bool no_aio)
+{
+	*p = (struct aio_placement){.policy = policy, .no_aio = no_aio};
+}
+
+void
+aio_policy_restart(struct aio_placement *p)
+{
+	aio_policy_init(p, p->policy, p->no_aio);
+}
+
+static bool
+is_forbidden(const struct aio_placement *p)
+{
+	return p->no_aio || p->policy == AIO_POLICY_NEVER;
+}
+
+bool
+aio_policy_uses_aio(const struct aio_placement *p, bool have_context)
+{
+	return !is_forbidden(p) &&
+	       (have_context || p->policy == AIO_POLICY_ALWAYS);
+}
+
+/* Reads the clock rarely: at the first pass and each LOOK_STEP of churn. */
+static bool
+has_shown_churn(struct aio_placement *p)
+{
+	if (p->born == 0)
+		p->born = aio_sys_now();
+	if (p->churn < CONTEXT_CHURN_MIN || p->passes < CONTEXT_PASSES)
+		return false;
+	if (p->churn >= CONTEXT_CHURN)
+		return true;
+	if (p->churn < p->next_look)
+		return false;
+	p->next_look = p->churn + LOOK_STEP;
+	return aio_sys_now() - p->born >= CONTEXT_AGE_NS;
+}
+
+bool
+aio_policy_wants_context(struct aio_placement *p, bool work_waits)
+{
+	++p->passes;
+	if (is_forbidden(p) || p->passes < p->retry_pass)
+		return false;
+	if (p->policy == AIO_POLICY_ALWAYS)
+		return work_waits;
+	return has_shown_churn(p);
+}
+
+void
+aio_policy_context_refused(struct aio_placement *p)
+{
+	p->backoff = p->backoff == 0 ? RETRY_PASSES : p->backoff * 2;
+	if (p->backoff > RETRY_PASSES_MAX)
+		p->backoff = RETRY_PASSES_MAX;
+	p->retry_pass = p->passes + p->backoff;
+}
+
+static bool
+is_mostly_cancelled(const struct aio_poll *poll)
+{
+	return poll->cancels >= CANCELS_MIN &&
+	       poll->cancels * CANCEL_SHARE > poll->fires;
+}
+
+/* May this direction be polled by AIO? Else *WHY. */
+static bool
+suits_aio(const struct aio_slot *slot, enum aio_direction dir, bool full,
+    enum aio_move *why)
+{
+	if (slot->streak[dir] >= STANDING_FIRES)
+		*why = AIO_MOVE_STANDING;
+	else if (is_mostly_cancelled(&slot->poll[dir]))
+		*why = AIO_MOVE_CANCELLED;
+	else if (full)
+		*why = AIO_MOVE_FULL;
+	else
+		return true;
+	return false;
+}
+
+unsigned
+aio_policy_choose(const struct aio_placement *p, const struct aio_slot *slot,
+    unsigned conds, bool full, struct aio_stats *stats)
+{
+	unsigned chosen = 0;
+	enum aio_move why;
+
+	if (is_forbidden(p) || slot->kind != AIO_KIND_POLL)
+		return 0;
+	if (p->policy == AIO_POLICY_ALWAYS)
+		return conds; /* the kernel says when the ring is full */
+	for (int dir = 0; dir < AIO_DIRS; dir++) {
+		unsigned part = conds & aio_direction_conds(dir);
+
+		if (part == 0)
+			continue;
+		if (suits_aio(slot, dir, full, &why))
+			chosen |= part;
+		else
+			++stats->moves[why];
+	}
+	return chosen;
+}
+
+static void
+fade(struct aio_poll *poll)
+{
+	if (poll->fires < HISTORY_MAX && poll->cancels < HISTORY_MAX)
+		return;
+	poll->fires /= 2;
+	poll->cancels /= 2;
+}
+
+/* The history of fires and cancels stays: descriptor numbers tend to be used
+ * again for the same purpose. */
+void
+aio_policy_fresh(struct aio_placement *p, struct aio_slot *slot)
+{
+	++p->churn;
+	slot->streak[AIO_DIR_IN] = 0;
+	slot->streak[AIO_DIR_OUT] = 0;
+}
+
+void
+aio_policy_fired(struct aio_slot *slot, unsigned conds)
+{
+	for (int dir = 0; dir < AIO_DIRS; dir++) {
+		if (!(conds & aio_direction_conds(dir)))
+			continue;
+		++slot->poll[dir].fires;
+		if (slot->streak[dir] < UINT8_MAX)
+			++slot->streak[dir];
+		fade(&slot->poll[dir]);
+	}
+}
+
+void
+aio_policy_withdrawn(struct aio_placement *p, struct aio_slot *slot,
+    unsigned conds, unsigned cancelled)
+{
+	for (int dir = 0; dir < AIO_DIRS; dir++) {
+		unsigned part = aio_direction_conds(dir);
+
+		if (!(conds & part))
+			continue;
+		++p->churn;
+		slot->streak[dir] = 0;
+		if (cancelled & part)
+			++slot->poll[dir].cancels;
+		fade(&slot->poll[dir]);
+	}
+}

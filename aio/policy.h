@@ -1,0 +1,51 @@
+/* Where an interest lives: in AIO or in epoll. The numbers behind it, all of
+ * them, are in policy.c. */
+#ifndef AIO_POLICY_H
+#define AIO_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "aio/backend.h"
+#include "aio/slot.h"
+#include "aio/stats.h"
+
+struct aio_placement {
+	enum aio_policy policy;
+	bool no_aio;
+	uint64_t passes;
+	uint64_t churn;      /* descriptors that came, interest that went */
+	uint64_t born;       /* clock at the first look, ns */
+	uint64_t next_look;  /* churn at which the clock is read again */
+	uint64_t retry_pass; /* after a context was refused */
+	uint64_t backoff;
+};
+
+void aio_policy_init(
+    struct aio_placement *p, enum aio_policy policy, bool no_aio);
+/* In a forked child: it has to show anew that it lives. */
+void aio_policy_restart(struct aio_placement *p);
+
+/* Once a pass: is it time to make a context? */
+bool aio_policy_wants_context(struct aio_placement *p, bool work_waits);
+/* There was none to be had: not again for a while. */
+void aio_policy_context_refused(struct aio_placement *p);
+
+/* May interest go to AIO at all, now or soon? */
+bool aio_policy_uses_aio(const struct aio_placement *p, bool have_context);
+
+/* Which of CONDS, that are armed nowhere, shall be polled by AIO; the others
+ * go to epoll. FULL: the ring has no room for idle interest. The reason for a
+ * move from AIO to epoll is counted in STATS. */
+unsigned aio_policy_choose(const struct aio_placement *p,
+    const struct aio_slot *slot, unsigned conds, bool full,
+    struct aio_stats *stats);
+
+/* History. Each is told of conditions, whatever half they live in. */
+void aio_policy_fresh(struct aio_placement *p, struct aio_slot *slot);
+void aio_policy_fired(struct aio_slot *slot, unsigned conds);
+/* Withdrawn; CANCELLED of them were in flight in AIO. */
+void aio_policy_withdrawn(struct aio_placement *p, struct aio_slot *slot,
+    unsigned conds, unsigned cancelled);
+
+#endif

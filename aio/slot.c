@@ -1,0 +1,287 @@
+/* The map of descriptors, its two lists, the kernel's cookies, and the one
+ * translation between conditions and poll bits.
+ *
+ * Nothing here calls the kernel. The lists are threaded through the slots, so
+ * that noting a completion cannot fail for want of memory. */
+#include "aio/slot.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "aio/mem.h"
+
+#define CHUNK_SLOTS      64
+#define GROUP_SLOTS      16 /* slots that get their iocbs together */
+#define GROUPS           (CHUNK_SLOTS / GROUP_SLOTS)
+
+#define POLL_GENERATIONS 0x7fffffffu
+
+struct aio_slot_chunk {
+	struct aio_slot slots[CHUNK_SLOTS];
+	struct iocb *groups[GROUPS];
+};
+
+void
+aio_slots_init(struct aio_slots *s)
+{
+	memset(s, 0, sizeof(*s));
+}
+
+void
+aio_slots_fini(struct aio_slots *s)
+{
+	for (size_t i = 0; i < s->chunk_count; i++) {
+		if (s->chunks[i] == NULL)
+			continue;
+		for (size_t g = 0; g < GROUPS; g++)
+			aio_mem_free(s->chunks[i]->groups[g]);
+		aio_mem_free(s->chunks[i]);
+	}
+	aio_mem_free(s->chunks);
+	aio_slots_init(s);
+}
+
+struct aio_slot *
+aio_slots_find(const struct aio_slots *s, int fd)
+{
+	size_t i = (size_t)fd / CHUNK_SLOTS;
+
+	if (fd < 0 || i >= s->chunk_count || s->chunks[i] == NULL)
+		return NULL;
+	return &s->chunks[i]->slots[(size_t)fd % CHUNK_SLOTS];
+}
+
+static int
+grow_table(struct aio_slots *s, size_t want)
+{
+	size_t count = s->chunk_count < 8 ? 8 : s->chunk_count;
+	struct aio_slot_chunk **chunks;
+
+	while (count < want)
+		count *= 2;
+	chunks = aio_mem_realloc(s->chunks, count * sizeof(*chunks));
+	if (chunks == NULL)
+		return -ENOMEM;
+	memset(chunks + s->chunk_count, 0,
+	    (count - s->chunk_count) * sizeof(*chunks));
+	s->chunks = chunks;
+	s->chunk_count = count;
+	return 0;
+}
+
+static int
+make_chunk(struct aio_slots *s, size_t i)
+{
+	struct aio_slot_chunk *chunk;
+
+	if (i >= s->chunk_count && grow_table(s, i + 1) < 0)
+		return -ENOMEM;
+	chunk = aio_mem_zalloc(sizeof(*chunk));
+	if (chunk == NULL)
+		return -ENOMEM;
+	for (size_t k = 0; k < CHUNK_SLOTS; k++)
+		chunk->slots[k].fd = (int32_t)(i * CHUNK_SLOTS + k);
+	s->chunks[i] = chunk;
+	return 0;
+}
+
+int
+aio_slots_get(struct aio_slots *s, int fd, struct aio_slot **out)
+{
+	*out = aio_slots_find(s, fd);
+	if (*out != NULL)
+		return 0;
+	if (make_chunk(s, (size_t)fd / CHUNK_SLOTS) < 0)
+		return -ENOMEM;
+	*out = aio_slots_find(s, fd);
+	return 0;
+}
+
+int
+aio_slots_need_iocbs(struct aio_slots *s, struct aio_slot *slot)
+{
+	struct aio_slot_chunk *chunk;
+	size_t index, group;
+
+	if (slot->iocbs != NULL)
+		return 0;
+	chunk = s->chunks[(size_t)slot->fd / CHUNK_SLOTS];
+	index = (size_t)slot->fd % CHUNK_SLOTS;
+	group = index / GROUP_SLOTS;
+	if (chunk->groups[group] == NULL)
+		chunk->groups[group] = aio_mem_zalloc(
+		    sizeof(struct iocb) * AIO_DIRS * GROUP_SLOTS);
+	if (chunk->groups[group] == NULL)
+		return -ENOMEM;
+	slot->iocbs =
+	    chunk->groups[group] + index % GROUP_SLOTS * (size_t)AIO_DIRS;
+	return 0;
+}
+
+void
+aio_slots_each(struct aio_slots *s,
+    void (*fn)(struct aio_slot *slot, void *arg), void *arg)
+{
+	for (size_t i = 0; i < s->chunk_count; i++) {
+		if (s->chunks[i] == NULL)
+			continue;
+		for (size_t k = 0; k < CHUNK_SLOTS; k++)
+			fn(&s->chunks[i]->slots[k], arg);
+	}
+}
+
+void
+aio_slots_push_dirty(struct aio_slots *s, struct aio_slot *slot)
+{
+	if (slot->flags & AIO_SLOT_DIRTY)
+		return;
+	slot->flags |= AIO_SLOT_DIRTY;
+	slot->next_dirty = NULL;
+	if (s->dirty.head == NULL)
+		s->dirty.head = slot;
+	else
+		s->dirty.tail->next_dirty = slot;
+	s->dirty.tail = slot;
+}
+
+void
+aio_slots_push_ready(struct aio_slots *s, struct aio_slot *slot)
+{
+	if (slot->flags & AIO_SLOT_READY)
+		return;
+	slot->flags |= AIO_SLOT_READY;
+	slot->next_ready = NULL;
+	if (s->ready.head == NULL)
+		s->ready.head = slot;
+	else
+		s->ready.tail->next_ready = slot;
+	s->ready.tail = slot;
+}
+
+struct aio_slot *
+aio_slots_pop_dirty(struct aio_slots *s)
+{
+	struct aio_slot *slot = s->dirty.head;
+
+	if (slot != NULL) {
+		s->dirty.head = slot->next_dirty;
+		slot->flags &= (uint8_t)~AIO_SLOT_DIRTY;
+	}
+	return slot;
+}
+
+struct aio_slot *
+aio_slots_pop_ready(struct aio_slots *s)
+{
+	struct aio_slot *slot = s->ready.head;
+
+	if (slot != NULL) {
+		s->ready.head = slot->next_ready;
+		slot->flags &= (uint8_t)~AIO_SLOT_READY;
+	}
+	return slot;
+}
+
+uint64_t
+aio_cookie(int fd, enum aio_direction dir, uint32_t generation)
+{
+	return (uint64_t)generation << 33 | (uint64_t)dir << 32 | (uint32_t)fd;
+}
+
+struct aio_poll *
+aio_cookie_find(
+    const struct aio_slots *s, uint64_t cookie, struct aio_slot **out)
+{
+	struct aio_slot *slot = aio_slots_find(s, (int)(uint32_t)cookie);
+	struct aio_poll *poll;
+
+	if (slot == NULL)
+		return NULL;
+	poll = &slot->poll[cookie >> 32 & 1];
+	*out = slot;
+	return poll;
+}
+
+struct iocb *
+aio_slot_fill(struct aio_slot *slot, enum aio_direction dir, int resfd)
+{
+	struct iocb *cb = &slot->iocbs[dir];
+	struct aio_poll *poll = &slot->poll[dir];
+	unsigned conds = poll->conds;
+
+	/* A reader's poll takes RDHUP along, for free, so that interest in
+	 * CLOSED can join it later without a cancel. */
+	if (conds & AIO_READ)
+		conds |= AIO_CLOSED;
+	cb->aio_data = aio_cookie(slot->fd, dir, poll->generation);
+	cb->aio_lio_opcode = IOCB_CMD_POLL;
+	cb->aio_fildes = (uint32_t)slot->fd;
+	cb->aio_buf = aio_conds_to_poll(conds);
+	cb->aio_flags = IOCB_FLAG_RESFD;
+	cb->aio_resfd = (uint32_t)resfd;
+	return cb;
+}
+
+void
+aio_poll_disarm(struct aio_poll *poll)
+{
+	poll->generation = (poll->generation + 1) & POLL_GENERATIONS;
+	poll->state = AIO_POLL_IDLE;
+	poll->conds = 0;
+}
+
+unsigned
+aio_slot_armed(const struct aio_slot *slot)
+{
+	unsigned conds = 0;
+
+	for (int dir = 0; dir < AIO_DIRS; dir++) {
+		if (slot->poll[dir].state == AIO_POLL_ARMED)
+			conds |= slot->poll[dir].conds;
+	}
+	return conds & AIO_READ ? conds | AIO_CLOSED : conds;
+}
+
+unsigned
+aio_direction_conds(enum aio_direction dir)
+{
+	return dir == AIO_DIR_IN ? AIO_READ | AIO_CLOSED : AIO_WRITE;
+}
+
+uint32_t
+aio_conds_to_poll(unsigned conds)
+{
+	return (conds & AIO_READ ? EPOLLIN : 0u) |
+	       (conds & AIO_WRITE ? EPOLLOUT : 0u) |
+	       (conds & AIO_CLOSED ? EPOLLRDHUP : 0u);
+}
+
+/* As observed of libevent 2.1.12 on epoll, for each wanted set: an error, or a
+ * hang-up that nobody asked to hear as RDHUP, makes readable and writable, and
+ * nothing else; otherwise each bit speaks for itself.
+ *
+ * One difference: when only CLOSED is wanted and the descriptor is in error or
+ * hung up, libevent reports nothing and its loop spins for ever. We report
+ * CLOSED: nothing more will come from that peer. */
+unsigned
+aio_conds_from_poll(uint32_t events, unsigned want)
+{
+	unsigned conds = 0;
+
+	want &= AIO_COND;
+	if (!(want & AIO_CLOSED))
+		events &= ~(uint32_t)EPOLLRDHUP;
+	if ((events & EPOLLERR) ||
+	    (events & (EPOLLHUP | EPOLLRDHUP)) == EPOLLHUP) {
+		conds = (AIO_READ | AIO_WRITE) & want;
+		return conds != 0 ? conds : want;
+	}
+	if (events & EPOLLIN)
+		conds |= AIO_READ;
+	if (events & EPOLLOUT)
+		conds |= AIO_WRITE;
+	if (events & EPOLLRDHUP)
+		conds |= AIO_CLOSED;
+	return conds & want;
+}
