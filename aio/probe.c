@@ -5,7 +5,6 @@
  * cancelled and waited for. Under a seccomp filter that may kill instead of
  * refusing, all this happens in a child that shares our memory (so its context
  * is ours) but is not a child that wait() or SIGCHLD would show the program. */
-#define _GNU_SOURCE
 #include "aio/probe.h"
 
 #include <errno.h>
