@@ -13,20 +13,20 @@ EVENT2_EXPORT_SYMBOL void event_deferred_cb_init_(struct event_callback *cb,
     ev_uint8_t priority, void (*fn)(struct event_callback *, void *),
     void *arg);
 /* Only while it is not scheduled. */
-void event_deferred_cb_set_priority_(struct event_callback *cb,
-    ev_uint8_t priority);
+void event_deferred_cb_set_priority_(
+    struct event_callback *cb, ev_uint8_t priority);
 /* 1 if it was not scheduled before, 0 if it was (or cannot be any more). After
  * many in one pass the rest is left to the next, so that descriptors get their
  * turn. Wakes a loop that sleeps in another thread. */
-EVENT2_EXPORT_SYMBOL int event_deferred_cb_schedule_(struct event_base *base,
-    struct event_callback *cb);
+EVENT2_EXPORT_SYMBOL int event_deferred_cb_schedule_(
+    struct event_base *base, struct event_callback *cb);
 /* Does not wait for a callback that runs now. */
-void event_deferred_cb_cancel_(struct event_base *base,
-    struct event_callback *cb);
+void event_deferred_cb_cancel_(
+    struct event_base *base, struct event_callback *cb);
 
 /* The general form under the three above. */
-EVENT2_EXPORT_SYMBOL int event_callback_activate_(struct event_base *base,
-    struct event_callback *cb);
+EVENT2_EXPORT_SYMBOL int event_callback_activate_(
+    struct event_base *base, struct event_callback *cb);
 EVENT2_EXPORT_SYMBOL void event_callback_finalize_(struct event_base *base,
     unsigned flags, struct event_callback *cb,
     void (*fn)(struct event_callback *, void *));

@@ -80,9 +80,12 @@ event_mm_realloc_(void *ptr, size_t sz)
 	return realloc(ptr, sz);
 }
 
+/* Functions of users need not take NULL, so they are not shown it. */
 void
 event_mm_free_(void *ptr)
 {
+	if (ptr == NULL)
+		return;
 	if (UNLIKELY(user_free != NULL))
 		user_free(ptr);
 	else

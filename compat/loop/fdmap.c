@@ -1,0 +1,297 @@
+/* Descriptors and their events: who waits for what, and telling the backend
+ * when the union of it changes. Knows nothing of timeouts and queues.
+ *
+ * A descriptor has one interest in the kernel however many events wait on it:
+ * per condition the map counts the events that want it. */
+#include "compat/loop/loop.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "compat/util/log.h"
+#include "compat/util/mem.h"
+
+#define FDS_PER_CHUNK 64
+/* Larger numbers are refused without asking the kernel: the table of chunks
+ * alone would be gigabytes. */
+#define FD_LIMIT (INT_MAX / 4)
+
+struct ev_fd_entry *
+ev_fdmap_find_(const struct event_base *base, int fd)
+{
+	size_t chunk = (size_t)fd / FDS_PER_CHUNK;
+
+	if (fd < 0 || chunk >= base->fds.nchunks ||
+	    base->fds.chunks[chunk] == NULL)
+		return NULL;
+	return &base->fds.chunks[chunk][fd % FDS_PER_CHUNK];
+}
+
+/* NULL if memory is short. */
+static struct ev_fd_entry *
+find_or_make(struct event_base *base, int fd)
+{
+	struct ev_fdmap *map = &base->fds;
+	size_t chunk = (size_t)fd / FDS_PER_CHUNK;
+
+	if (chunk >= map->nchunks) {
+		size_t n = map->nchunks != 0 ? map->nchunks * 2 : 4;
+		struct ev_fd_entry **chunks;
+
+		if (n <= chunk)
+			n = chunk + 1;
+		chunks = mm_realloc(map->chunks, n * sizeof(*chunks));
+		if (chunks == NULL)
+			return NULL;
+		memset(chunks + map->nchunks, 0,
+		    (n - map->nchunks) * sizeof(*chunks));
+		map->chunks = chunks;
+		map->nchunks = n;
+	}
+	if (map->chunks[chunk] == NULL) {
+		map->chunks[chunk] =
+		    mm_calloc(FDS_PER_CHUNK, sizeof(struct ev_fd_entry));
+		if (map->chunks[chunk] == NULL)
+			return NULL;
+	}
+	return &map->chunks[chunk][fd % FDS_PER_CHUNK];
+}
+
+static bool
+is_own(const struct event_base *base, int fd)
+{
+	return fd == base->th_notify_fd[0] || fd == base->sig.ev_signal_pair[0];
+}
+
+/* What the backend is to watch FD for. Edges only if all events want edges; our
+ * own descriptors are watched by edge as long as nobody else uses them. */
+static unsigned
+wanted_mask(const struct event_base *base, const struct ev_fd_entry *e, int fd)
+{
+	unsigned mask = 0;
+	unsigned n = (unsigned)e->nread + e->nwrite + e->nclosed;
+
+	if (e->nread != 0)
+		mask |= AIO_READ;
+	if (e->nwrite != 0)
+		mask |= AIO_WRITE;
+	if (e->nclosed != 0)
+		mask |= AIO_CLOSED;
+	if (n != 0 && e->nedge == n)
+		mask |= AIO_EDGE;
+	if (is_own(base, fd)) {
+		if (mask == 0 && (base->backend->ops->caps & AIO_CAP_EDGE))
+			mask |= AIO_EDGE;
+		mask |= AIO_READ;
+	}
+	return mask;
+}
+
+/* Adds SIGN times EV's conditions to the counts. An event that wants several
+ * conditions by edge counts once for each, as wanted_mask() expects. */
+static void
+count(struct ev_fd_entry *e, short events, int sign)
+{
+	unsigned n = 0;
+
+	if (events & EV_READ) {
+		e->nread = (uint16_t)(e->nread + sign);
+		n++;
+	}
+	if (events & EV_WRITE) {
+		e->nwrite = (uint16_t)(e->nwrite + sign);
+		n++;
+	}
+	if (events & EV_CLOSED) {
+		e->nclosed = (uint16_t)(e->nclosed + sign);
+		n++;
+	}
+	if (events & EV_ET)
+		e->nedge = (uint16_t)(e->nedge + sign * (int)n);
+}
+
+/* In debug mode: all events of a descriptor by edge, or none. */
+static bool
+mixes_edge_and_level(const struct ev_fd_entry *e, const struct event *ev)
+{
+	const struct event *other = LIST_FIRST(&e->events);
+
+	if (!ev_debug_mode_on_ || other == NULL ||
+	    ((other->ev_events ^ ev->ev_events) & EV_ET) == 0)
+		return false;
+	event_warnx("event_add: edge-triggered and level-triggered events on "
+		    "the same descriptor %d",
+	    ev->ev_fd);
+	return true;
+}
+
+static const char *
+condition_names(unsigned mask)
+{
+	static const char *const names[] = {"nothing", "read", "write",
+	    "read and write", "close", "read and close", "write and close",
+	    "read, write and close"};
+
+	return names[mask & AIO_COND];
+}
+
+int
+ev_fdmap_add_(struct event_base *base, struct event *ev)
+{
+	struct ev_fd_entry *e;
+	unsigned before, mask;
+	int fd = ev->ev_fd, r = 0;
+
+	if (fd < 0) /* a timer with an event mask: nothing to watch */
+		return 0;
+	e = fd < FD_LIMIT ? find_or_make(base, fd) : NULL;
+	if (e == NULL) {
+		event_warnx("event_add: no room for descriptor %d", fd);
+		return -1;
+	}
+	if (mixes_edge_and_level(e, ev))
+		return -1;
+	if (e->nread == UINT16_MAX || e->nwrite == UINT16_MAX ||
+	    e->nclosed == UINT16_MAX || e->nedge > UINT16_MAX - 3) {
+		event_warnx("event_add: too many events on descriptor %d", fd);
+		return -1;
+	}
+	before = wanted_mask(base, e, fd);
+	count(e, ev->ev_events, 1);
+	mask = wanted_mask(base, e, fd);
+	if (!(ev->ev_flags & EVLIST_KNOWN))
+		r = base->backend->ops->set(
+		    base->backend, fd, mask | AIO_FRESH);
+	else if (mask != before)
+		r = base->backend->ops->set(base->backend, fd, mask);
+	if (r < 0) {
+		count(e, ev->ev_events, -1);
+		errno = -r;
+		event_warn("event_add: %s cannot watch descriptor %d to %s",
+		    base->backend->ops->name, fd, condition_names(mask));
+		return -1;
+	}
+	ev->ev_flags |= EVLIST_KNOWN;
+	LIST_INSERT_HEAD(&e->events, ev, ev_.ev_io.ev_io_next);
+	return 0;
+}
+
+void
+ev_fdmap_del_(struct event_base *base, struct event *ev)
+{
+	struct ev_fd_entry *e = ev_fdmap_find_(base, ev->ev_fd);
+	unsigned before, mask;
+
+	if (e == NULL)
+		return;
+	before = wanted_mask(base, e, ev->ev_fd);
+	count(e, ev->ev_events, -1);
+	LIST_REMOVE(ev, ev_.ev_io.ev_io_next);
+	mask = wanted_mask(base, e, ev->ev_fd);
+	/* Closing the backend withdraws everything in one go. */
+	if (mask != before && !base->closing)
+		base->backend->ops->set(base->backend, ev->ev_fd, mask);
+}
+
+void
+ev_fdmap_activate_(struct event_base *base, int fd, short events, short also)
+{
+	const struct ev_fd_entry *e = ev_fdmap_find_(base, fd);
+	struct event *ev;
+
+	if (e == NULL)
+		return;
+	LIST_FOREACH (ev, &e->events, ev_.ev_io.ev_io_next) {
+		if (ev->ev_events & events)
+			ev_event_active_nolock_(
+			    ev, ev->ev_events & (events | also), 1);
+	}
+}
+
+int
+ev_fdmap_watch_own_(struct event_base *base, int fd)
+{
+	struct ev_fd_entry *e = find_or_make(base, fd);
+
+	if (e == NULL)
+		return -ENOMEM;
+	return base->backend->ops->set(
+	    base->backend, fd, wanted_mask(base, e, fd) | AIO_FRESH);
+}
+
+bool
+ev_fdmap_own_is_level_(struct event_base *base, int fd)
+{
+	const struct ev_fd_entry *e = ev_fdmap_find_(base, fd);
+
+	return e == NULL || !(wanted_mask(base, e, fd) & AIO_EDGE);
+}
+
+void
+ev_fdmap_unwatch_own_(struct event_base *base, int fd)
+{
+	base->backend->ops->set(base->backend, fd, 0);
+}
+
+int
+ev_fdmap_resubmit_(struct event_base *base)
+{
+	size_t chunk, i;
+	int r = 0;
+
+	for (chunk = 0; chunk < base->fds.nchunks; chunk++) {
+		for (i = 0;
+		     base->fds.chunks[chunk] != NULL && i < FDS_PER_CHUNK;
+		     i++) {
+			struct ev_fd_entry *e = &base->fds.chunks[chunk][i];
+			int fd = (int)(chunk * FDS_PER_CHUNK + i), s;
+			unsigned mask = wanted_mask(base, e, fd);
+
+			if (mask == 0)
+				continue;
+			s = base->backend->ops->set(
+			    base->backend, fd, mask | AIO_FRESH);
+			if (s < 0 && r == 0)
+				r = s;
+		}
+	}
+	return r;
+}
+
+int
+ev_fdmap_each_(struct event_base *base, ev_each_fn fn, void *arg)
+{
+	size_t chunk, i;
+	int r;
+
+	for (chunk = 0; chunk < base->fds.nchunks; chunk++) {
+		struct ev_fd_entry *entries = base->fds.chunks[chunk];
+
+		for (i = 0; entries != NULL && i < FDS_PER_CHUNK; i++) {
+			struct event *ev = LIST_FIRST(&entries[i].events);
+
+			while (ev != NULL) {
+				struct event *next =
+				    LIST_NEXT(ev, ev_.ev_io.ev_io_next);
+
+				if ((r = fn(base, ev, arg)) != 0)
+					return r;
+				ev = next;
+			}
+		}
+	}
+	return 0;
+}
+
+void
+ev_fdmap_free_(struct event_base *base)
+{
+	size_t chunk;
+
+	for (chunk = 0; chunk < base->fds.nchunks; chunk++)
+		mm_free(base->fds.chunks[chunk]);
+	mm_free(base->fds.chunks);
+	base->fds.chunks = NULL;
+	base->fds.nchunks = 0;
+}

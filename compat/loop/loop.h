@@ -1,0 +1,335 @@
+/* The event base and the contracts between the files of the loop.
+ *
+ * How an event flows: event_add() puts it on its descriptor's list (fdmap.c),
+ * whose union of conditions goes down to the backend; a pass of the loop
+ * (run.c) waits, finds the events of what is ready, and queues them by priority
+ * (queue.c); timers (timer.c) and signals (signal.c) end in the same queues.
+ *
+ * Lock: every function named _nolock_ or declared here without a word about it
+ * wants the base's lock held by its caller. Callbacks run without it. */
+#ifndef COMPAT_LOOP_LOOP_H
+#define COMPAT_LOOP_LOOP_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "aio/backend.h"
+#include "compat/loop/deferred.h"
+#include "compat/loop/heap.h"
+#include "compat/util/lock.h"
+
+/* A further flag of an event beside the EVLIST_* of event_struct.h: since it
+ * was assigned it has been registered with its descriptor once. Adding it again
+ * tells the backend nothing new about the file behind the number. */
+#define EVLIST_KNOWN 0x100
+
+/* The callback part of an event, under the names that libevent's manuals and
+ * tests use for it. */
+#define ev_flags    ev_evcallback.evcb_flags
+#define ev_pri      ev_evcallback.evcb_pri
+#define ev_closure  ev_evcallback.evcb_closure
+#define ev_callback ev_evcallback.evcb_cb_union.evcb_callback
+#define ev_arg      ev_evcallback.evcb_arg
+
+/* What running an active callback means. */
+enum ev_closure_kind {
+	EV_CLOSURE_EVENT,       /* event: call it */
+	EV_CLOSURE_SIGNAL,      /* event: call it ev_ncalls times */
+	EV_CLOSURE_PERSIST,     /* event: renew its timeout, call it */
+	EV_CLOSURE_DEFERRED,    /* bare callback: evcb_selfcb */
+	EV_CLOSURE_FINAL,       /* bare callback: evcb_cbfinalize */
+	EV_CLOSURE_FINAL_EVENT, /* event: evcb_evfinalize */
+	EV_CLOSURE_FINAL_FREE,  /* event: evcb_evfinalize, then free it */
+};
+
+TAILQ_HEAD(ev_cb_queue, event_callback);
+
+/* The events of one descriptor, and how many of them want what. */
+struct ev_fd_entry {
+	struct event_dlist events;
+	uint16_t nread, nwrite, nclosed, nedge;
+};
+
+/* By descriptor; chunks never move, since list heads are pointed at. */
+struct ev_fdmap {
+	struct ev_fd_entry **chunks;
+	size_t nchunks;
+};
+
+struct ev_signals;        /* signal.c */
+struct ev_common_timeout; /* common_timeout.c */
+struct ev_once;           /* once.c */
+
+/* Limits of a base's configuration (event_config_set_max_dispatch_interval). */
+struct ev_dispatch_limits {
+	struct timeval max_interval; /* sec -1: none */
+	int max_callbacks;
+	int after_prio; /* only for queues of this number and higher */
+};
+
+struct event_base {
+	void *lock;
+	void *current_event_cond; /* signalled when a running callback ends */
+	struct aio_backend *backend;
+	struct ev_fdmap fds;
+	struct ev_cb_queue *queues; /* active callbacks by priority */
+	struct ev_cb_queue later;   /* active in the next pass */
+	int nqueues;
+	int n_active; /* callbacks in queues */
+	int n_events; /* memberships of non-internal events: a
+		       * descriptor, a timeout, an active queue */
+	int n_virtual;
+	int n_deferred;      /* deferred callbacks queued in this pass */
+	int running_prio;    /* of the callback that runs; -1: none */
+	unsigned flags;      /* EVENT_BASE_FLAG_* */
+	unsigned fork_count; /* ev_fork_count_() that the fds belong to */
+
+	struct min_heap timers;
+	struct ev_common_timeout **common;
+	int n_common, common_alloc;
+	int64_t now_us; /* monotonic; valid if time_cached */
+	int64_t wall_minus_mono_us;
+
+	bool running;
+	bool break_now;
+	bool continue_now;
+	bool exit_now;
+	bool closing; /* being freed */
+
+	/* At offset 168, where libevent has them: its own test binary looks at
+	 * sig.ev_signal_pair. [0] is our signal descriptor or -1. */
+	bool in_pass; /* between a wait and the next: time may be cached */
+	bool time_cached;
+	bool notify_pending; /* a wake-up was written and not yet seen */
+	struct {
+		int ev_signal_pair[2];
+	} sig;
+
+	int pid; /* as fork_count, for forks that skip atfork handlers */
+	unsigned long owner_thread;
+	struct event_callback *current; /* whose callback runs */
+	int current_waiters;
+	short signal_ncalls; /* what is left to call of the running event */
+
+	int64_t wall_synced_us; /* now_us when that was last measured */
+
+	struct ev_signals *signals; /* NULL until the first signal event */
+	LIST_HEAD(, ev_once) once;
+	struct ev_dispatch_limits limits;
+
+	int n_events_max, n_virtual_max, n_active_max;
+	uint64_t passes, callbacks, wakeups;
+	const char *method_name;
+	const char *status_shown;   /* EVENT_AIO_VERBOSE: last one printed */
+	LIST_ENTRY(event_base) all; /* report.c */
+
+	char pad_[172];      /* th_notify_fd is at 500 */
+	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
+	enum aio_policy policy;
+};
+
+struct ev_config_avoid {
+	TAILQ_ENTRY(ev_config_avoid) next;
+	char *method;
+};
+
+struct event_config {
+	TAILQ_HEAD(, ev_config_avoid) avoided;
+	struct ev_dispatch_limits limits;
+	int policy;   /* enum event_aio_policy, or -1: not set */
+	int required; /* EV_FEATURE_* */
+	unsigned flags;
+};
+
+/* Of the legacy calls. Tests know the name; reached through the GOT. */
+extern EVENT2_EXPORT_SYMBOL struct event_base *event_global_current_base_;
+
+/* ---- event.c: the heart of event_add, event_del, event_active */
+enum ev_del_mode {
+	EV_DEL_AUTOBLOCK, /* wait for a running callback unless EV_FINALIZE */
+	EV_DEL_BLOCK,
+	EV_DEL_NOBLOCK,
+	EV_DEL_FINALIZING, /* as NOBLOCK, and on a finalizing event too */
+};
+int ev_event_add_nolock_(
+    struct event *ev, const struct timeval *tv, bool absolute);
+int ev_event_del_nolock_(struct event *ev, enum ev_del_mode mode);
+void ev_event_active_nolock_(struct event *ev, int res, short ncalls);
+static inline struct event *
+ev_event_of_(struct event_callback *cb)
+{
+	return (
+	    struct event *)((char *)cb - offsetof(struct event, ev_evcallback));
+}
+
+/* ---- queue.c: active callbacks */
+/* 1 if newly queued. */
+int ev_callback_activate_nolock_(
+    struct event_base *base, struct event_callback *cb);
+int ev_callback_activate_later_nolock_(
+    struct event_base *base, struct event_callback *cb);
+void ev_queue_remove_(struct event_base *base, struct event_callback *cb);
+/* Moves what was activated for "later" into the queues. */
+void ev_queue_take_later_(struct event_base *base);
+/* Runs the callbacks of the most urgent non-empty priority (the lock is
+ * released around each). Returns how many non-internal ones ran. */
+int ev_queue_process_(struct event_base *base);
+/* Wake the loop if it runs in another thread. */
+void ev_base_notify_if_needed_(struct event_base *base);
+void ev_wait_while_running_(struct event_base *base, struct event_callback *cb);
+
+static inline bool
+ev_base_in_thread_(const struct event_base *base)
+{
+	return base->lock == NULL || base->owner_thread == ev_thread_id_();
+}
+
+static inline void
+ev_count_add_(struct event_base *base, short flags)
+{
+	if (!(flags & EVLIST_INTERNAL) && ++base->n_events > base->n_events_max)
+		base->n_events_max = base->n_events;
+}
+
+static inline void
+ev_count_sub_(struct event_base *base, short flags)
+{
+	if (!(flags & EVLIST_INTERNAL))
+		base->n_events--;
+}
+
+/* ---- fdmap.c: descriptors and their events */
+/* 0, or -1 with a warning logged; the map is unchanged then. */
+int ev_fdmap_add_(struct event_base *base, struct event *ev);
+void ev_fdmap_del_(struct event_base *base, struct event *ev);
+/* Activates the events of FD that wait for any of EVENTS (EV_*), and tells them
+ * of ALSO too if they asked for that (EV_ET, or 0). */
+void ev_fdmap_activate_(
+    struct event_base *base, int fd, short events, short also);
+struct ev_fd_entry *ev_fdmap_find_(const struct event_base *base, int fd);
+/* Our own descriptors: watched without an event. 0, or -errno. */
+int ev_fdmap_watch_own_(struct event_base *base, int fd);
+/* It has to be read to become unready (no edges, or users wait on it too). */
+bool ev_fdmap_own_is_level_(struct event_base *base, int fd);
+void ev_fdmap_unwatch_own_(struct event_base *base, int fd);
+/* Asks the backend again for everything. 0, or the first -errno. */
+int ev_fdmap_resubmit_(struct event_base *base);
+void ev_fdmap_free_(struct event_base *base);
+typedef int (*ev_each_fn)(struct event_base *base, struct event *ev, void *arg);
+int ev_fdmap_each_(struct event_base *base, ev_each_fn fn, void *arg);
+
+/* ---- poller.c: one wait */
+/* Waits at most TIMEOUT (NULL: for ever) and activates what became ready. The
+ * lock is released in between. 0, or -1 if the backend failed. */
+int ev_poll_once_(struct event_base *base, const struct timespec *timeout);
+
+/* ---- timer.c */
+/* A place for one more timeout. 0, or -1 if memory is short. */
+int ev_timer_reserve_(struct event_base *base);
+/* Sets EV's timeout to TV from now (or to TV itself) and queues it; it may be
+ * queued already. Returns true if a sleeping loop must wake for it. */
+bool ev_timer_set_(struct event_base *base, struct event *ev,
+    const struct timeval *tv, bool absolute);
+void ev_timer_remove_(struct event_base *base, struct event *ev);
+/* Time to the first timeout into *OUT; NULL if there is none. */
+const struct timespec *ev_timer_wait_(
+    struct event_base *base, struct timespec *out);
+void ev_timer_fire_(struct event_base *base);
+int ev_timer_each_(struct event_base *base, ev_each_fn fn, void *arg);
+/* Called for a heap element or a common timeout's event that is due. */
+void ev_timer_expired_(struct event_base *base, struct event *ev);
+/* Monotonic; within a pass of the loop the time of the pass. */
+int64_t ev_now_us_(struct event_base *base);
+/* Reads the clock in any case. */
+void ev_time_refresh_(struct event_base *base);
+static inline struct timeval
+ev_timeval_of_us_(int64_t us)
+{
+	struct timeval tv = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+
+	return tv;
+}
+
+/* ---- common_timeout.c: queues of timeouts of one duration */
+#define EV_COMMON_USEC_MASK  0x000fffff /* microseconds proper */
+#define EV_COMMON_INDEX_MASK 0x0ff00000
+#define EV_COMMON_MAGIC_MASK 0xf0000000
+#define EV_COMMON_MAGIC      0x50000000
+#define EV_COMMON_SHIFT      20
+bool ev_common_is_(const struct event_base *base, const struct timeval *tv);
+void ev_common_insert_(struct event_base *base, struct event *ev);
+void ev_common_remove_(struct event_base *base, struct event *ev);
+/* Its control timer has come: fire what is due, set it anew. */
+void ev_common_due_(struct event_base *base, struct event *control);
+int ev_common_each_(struct event_base *base, ev_each_fn fn, void *arg);
+void ev_common_free_(struct event_base *base);
+
+/* ---- signal.c */
+int ev_signal_add_(struct event_base *base, struct event *ev);
+void ev_signal_del_(struct event_base *base, struct event *ev);
+/* This base gets the process's signals from now on, if it wants any. */
+void ev_signal_take_over_(struct event_base *base);
+/* The signal descriptor is ready: activate the events of what was caught. */
+void ev_signal_collect_(struct event_base *base);
+void ev_signal_activate_(struct event_base *base, int sig, int ncalls);
+int ev_signal_each_(struct event_base *base, ev_each_fn fn, void *arg);
+/* In a forked child. 0, or -errno. */
+int ev_signal_after_fork_(struct event_base *base);
+void ev_signal_base_free_(struct event_base *base);
+void ev_signal_globals_free_(void);
+/* How often this process is a forked child of a process that used us. */
+unsigned ev_fork_count_(void);
+
+/* ---- notify.c: waking the loop from other threads */
+int ev_notify_open_(struct event_base *base);
+void ev_notify_(struct event_base *base);
+void ev_notify_seen_(struct event_base *base);
+int ev_notify_after_fork_(struct event_base *base);
+void ev_notify_close_(struct event_base *base);
+
+/* ---- base.c */
+/* The child of a fork: new descriptors, everything watched anew. */
+int ev_base_after_fork_(struct event_base *base);
+bool ev_base_has_events_(const struct event_base *base);
+
+/* ---- once.c */
+void ev_once_free_all_(struct event_base *base);
+
+/* ---- finalize.c */
+void ev_finalize_callback_nolock_(struct event_base *base,
+    struct event_callback *cb, void (*fn)(struct event_callback *, void *));
+/* Used while a base is freed: a callback that will not run any more. Runs its
+ * finalizer if RUN_FINALIZERS. 1 if it counts as one that was still set. */
+int ev_finalize_cancel_(
+    struct event_base *base, struct event_callback *cb, bool run_finalizers);
+
+/* ---- debug.c: EVENT debug mode. Each is one predictable branch when off. */
+extern bool ev_debug_mode_on_;
+void ev_debug_setup_slow_(const struct event *ev);
+void ev_debug_teardown_slow_(const struct event *ev);
+void ev_debug_added_slow_(const struct event *ev, bool added);
+void ev_debug_check_setup_slow_(const struct event *ev, const char *caller);
+void ev_debug_check_idle_slow_(const struct event *ev, const char *caller);
+void ev_debug_too_late_(void);
+void ev_debug_globals_free_(void);
+#define EV_DEBUG_HOOK(call)                                                    \
+	do {                                                                   \
+		if (__builtin_expect(ev_debug_mode_on_, 0))                    \
+			call;                                                  \
+	} while (0)
+
+/* ---- report.c: EVENT_AIO_VERBOSE and EVENT_AIO_STATS */
+void ev_report_base_new_(struct event_base *base);
+void ev_report_base_free_(struct event_base *base);
+void ev_report_status_(struct event_base *base);
+extern bool ev_report_verbose_;
+
+_Static_assert(offsetof(struct event_base, sig) == 168, "known to tests");
+_Static_assert(
+    offsetof(struct event_base, th_notify_fd) == 500, "known to tests");
+
+#endif

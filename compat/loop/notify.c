@@ -1,0 +1,101 @@
+/* Waking the loop from other threads: an eventfd, watched by edge, so that it
+ * need not be read. Wake-ups that nobody has seen yet are not written twice. */
+#include "compat/loop/loop.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "compat/util/log.h"
+#include "compat/util/socket.h"
+
+/* 0, or -errno. */
+static int
+open_fd(struct event_base *base)
+{
+	int fd = evutil_eventfd_(0, EFD_NONBLOCK | EFD_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	base->th_notify_fd[0] = fd;
+	r = ev_fdmap_watch_own_(base, fd);
+	if (r < 0)
+		ev_notify_close_(base);
+	return r;
+}
+
+int
+ev_notify_open_(struct event_base *base)
+{
+	return base->th_notify_fd[0] >= 0 ? 0 : open_fd(base);
+}
+
+void
+ev_notify_close_(struct event_base *base)
+{
+	int fd = base->th_notify_fd[0];
+
+	if (fd < 0)
+		return;
+	base->th_notify_fd[0] = -1;
+	ev_fdmap_unwatch_own_(base, fd);
+	close(fd);
+}
+
+void
+ev_notify_(struct event_base *base)
+{
+	static const uint64_t one = 1;
+	ssize_t r;
+
+	if (base->th_notify_fd[0] < 0 || base->notify_pending)
+		return;
+	base->notify_pending = true;
+	do {
+		r = write(base->th_notify_fd[0], &one, sizeof(one));
+	} while (r < 0 && errno == EINTR);
+	/* EAGAIN: the counter is at its end, so the loop is awake anyway. */
+	if (r < 0 && errno != EAGAIN)
+		event_warn("cannot wake the event loop");
+}
+
+void
+ev_notify_seen_(struct event_base *base)
+{
+	uint64_t count;
+
+	base->wakeups++;
+	base->notify_pending = false;
+	if (ev_fdmap_own_is_level_(base, base->th_notify_fd[0]))
+		(void)!read(base->th_notify_fd[0], &count, sizeof(count));
+}
+
+int
+ev_notify_after_fork_(struct event_base *base)
+{
+	if (base->th_notify_fd[0] < 0)
+		return 0;
+	/* The parent's: our writes would wake it. */
+	ev_notify_close_(base);
+	base->notify_pending = false;
+	return open_fd(base);
+}
+
+int
+evthread_make_base_notifiable(struct event_base *base)
+{
+	int r;
+
+	if (base == NULL)
+		return -1;
+	ev_lock(base->lock);
+	r = ev_notify_open_(base);
+	ev_unlock(base->lock);
+	if (r < 0) {
+		errno = -r;
+		event_warn("evthread_make_base_notifiable");
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,370 @@
+/* Active callbacks: queues by priority, and running them. A callback is in one
+ * queue at the most, or in `later`, from where the next pass takes it. */
+#include "compat/loop/loop.h"
+
+#include <limits.h>
+
+#include "compat/util/log.h"
+#include "compat/util/mem.h"
+
+/* Deferred callbacks queued in one pass; more wait for the next one, so that
+ * callbacks that schedule each other do not keep descriptors waiting. */
+#define MAX_DEFERRED_PER_PASS 32
+
+static struct ev_cb_queue *
+queue_of(struct event_base *base, const struct event_callback *cb)
+{
+	int prio = cb->evcb_pri;
+
+	/* The base may have fewer priorities than when CB was made. */
+	return &base->queues[prio < base->nqueues ? prio : base->nqueues - 1];
+}
+
+static void
+enter(struct event_base *base, struct event_callback *cb, short flag)
+{
+	cb->evcb_flags |= flag;
+	ev_count_add_(base, cb->evcb_flags);
+	if (++base->n_active > base->n_active_max)
+		base->n_active_max = base->n_active;
+}
+
+void
+ev_queue_remove_(struct event_base *base, struct event_callback *cb)
+{
+	if (cb->evcb_flags & EVLIST_ACTIVE)
+		TAILQ_REMOVE(queue_of(base, cb), cb, evcb_active_next);
+	else if (cb->evcb_flags & EVLIST_ACTIVE_LATER)
+		TAILQ_REMOVE(&base->later, cb, evcb_active_next);
+	else
+		return;
+	cb->evcb_flags &= ~(EVLIST_ACTIVE | EVLIST_ACTIVE_LATER);
+	ev_count_sub_(base, cb->evcb_flags);
+	base->n_active--;
+}
+
+int
+ev_callback_activate_nolock_(struct event_base *base, struct event_callback *cb)
+{
+	int fresh = 1;
+
+	if (cb->evcb_flags & (EVLIST_FINALIZING | EVLIST_ACTIVE))
+		return 0;
+	if (cb->evcb_flags & EVLIST_ACTIVE_LATER) {
+		ev_queue_remove_(base, cb);
+		fresh = 0;
+	}
+	enter(base, cb, EVLIST_ACTIVE);
+	TAILQ_INSERT_TAIL(queue_of(base, cb), cb, evcb_active_next);
+	/* Something more urgent than what runs: look again after it. */
+	if (cb->evcb_pri < base->running_prio)
+		base->continue_now = true;
+	ev_base_notify_if_needed_(base);
+	return fresh;
+}
+
+int
+ev_callback_activate_later_nolock_(
+    struct event_base *base, struct event_callback *cb)
+{
+	if (cb->evcb_flags &
+	    (EVLIST_FINALIZING | EVLIST_ACTIVE | EVLIST_ACTIVE_LATER))
+		return 0;
+	enter(base, cb, EVLIST_ACTIVE_LATER);
+	TAILQ_INSERT_TAIL(&base->later, cb, evcb_active_next);
+	ev_base_notify_if_needed_(base);
+	return 1;
+}
+
+void
+ev_queue_take_later_(struct event_base *base)
+{
+	struct event_callback *cb;
+
+	while ((cb = TAILQ_FIRST(&base->later)) != NULL) {
+		TAILQ_REMOVE(&base->later, cb, evcb_active_next);
+		cb->evcb_flags =
+		    (short)((cb->evcb_flags & ~EVLIST_ACTIVE_LATER) |
+			    EVLIST_ACTIVE);
+		TAILQ_INSERT_TAIL(queue_of(base, cb), cb, evcb_active_next);
+		if (!(cb->evcb_flags & EVLIST_INIT))
+			base->n_deferred++;
+	}
+}
+
+void
+ev_base_notify_if_needed_(struct event_base *base)
+{
+	if (base->running && !ev_base_in_thread_(base))
+		ev_notify_(base);
+}
+
+void
+ev_wait_while_running_(struct event_base *base, struct event_callback *cb)
+{
+	while (base->current == cb && base->current_event_cond != NULL &&
+	       !ev_base_in_thread_(base)) {
+		base->current_waiters++;
+		ev_cond_wait_(base->current_event_cond, base->lock);
+	}
+}
+
+/* ---- running */
+
+/* A persistent event with a timeout gets its next one before its callback runs:
+ * from the last one if that is what came, so that the period does not drift;
+ * from now if the descriptor was active, or if the clock has run away. */
+static void
+renew_timeout(struct event_base *base, struct event *ev)
+{
+	const struct timeval *every = &ev->ev_.ev_io.ev_timeout;
+	struct timeval delay = *every, last = ev->ev_timeout, at;
+	int64_t now, delay_us, at_us;
+	int common_bits = 0;
+
+	if (every->tv_sec == 0 && every->tv_usec == 0)
+		return;
+	if (ev_common_is_(base, every)) {
+		common_bits = (int)(every->tv_usec & ~EV_COMMON_USEC_MASK);
+		delay.tv_usec &= EV_COMMON_USEC_MASK;
+		last.tv_usec &= EV_COMMON_USEC_MASK;
+	}
+	now = ev_now_us_(base);
+	delay_us = min_heap_key_(&delay);
+	at_us = ev->ev_res & EV_TIMEOUT ? min_heap_key_(&last) : now;
+	if (__builtin_add_overflow(at_us, delay_us, &at_us))
+		at_us = INT64_MAX;
+	if (at_us < now && __builtin_add_overflow(now, delay_us, &at_us))
+		at_us = INT64_MAX;
+	at = ev_timeval_of_us_(at_us);
+	at.tv_usec |= common_bits;
+	ev_event_add_nolock_(ev, &at, true);
+}
+
+/* Calls it as often as the signal came, unless the callback deletes the event
+ * (which sets the count to 0 through ev_pncalls; the event may be gone then) or
+ * breaks the loop. */
+static void
+run_signal(struct event_base *base, struct event *ev)
+{
+	event_callback_fn fn = ev->ev_callback;
+	evutil_socket_t sig = ev->ev_fd;
+	short *ncalls = &base->signal_ncalls, res = ev->ev_res;
+	void *arg = ev->ev_arg;
+
+	*ncalls = ev->ev_.ev_signal.ev_ncalls;
+	ev->ev_.ev_signal.ev_pncalls = ncalls;
+	while (*ncalls > 0) {
+		--*ncalls;
+		ev->ev_.ev_signal.ev_ncalls = *ncalls;
+		if (*ncalls == 0)
+			ev->ev_.ev_signal.ev_pncalls = NULL;
+		ev_unlock(base->lock);
+		fn(sig, res, arg);
+		ev_lock(base->lock);
+		if (base->break_now && *ncalls > 0) {
+			ev->ev_.ev_signal.ev_pncalls = NULL;
+			return;
+		}
+	}
+}
+
+/* From here on the finalizer owns the event's memory. */
+static void
+run_event_finalizer(struct event_base *base, struct event *ev, bool and_free)
+{
+	void (*fn)(struct event *, void *) =
+	    ev->ev_evcallback.evcb_cb_union.evcb_evfinalize;
+	void *arg = ev->ev_arg;
+
+	base->current = NULL;
+	EV_DEBUG_HOOK(ev_debug_teardown_slow_(ev));
+	ev_unlock(base->lock);
+	fn(ev, arg);
+	if (and_free)
+		mm_free(ev);
+	ev_lock(base->lock);
+}
+
+static void
+run_event(struct event_base *base, struct event *ev)
+{
+	event_callback_fn fn = ev->ev_callback;
+	evutil_socket_t fd = ev->ev_fd;
+	short res = ev->ev_res;
+	void *arg = ev->ev_arg;
+
+	ev_unlock(base->lock);
+	fn(fd, res, arg);
+	ev_lock(base->lock);
+}
+
+static void
+run_callback(struct event_base *base, struct event_callback *cb)
+{
+	void (*fn)(struct event_callback *, void *);
+
+	switch ((enum ev_closure_kind)cb->evcb_closure) {
+	case EV_CLOSURE_PERSIST:
+		renew_timeout(base, ev_event_of_(cb));
+		/* fallthrough */
+	case EV_CLOSURE_EVENT:
+		run_event(base, ev_event_of_(cb));
+		break;
+	case EV_CLOSURE_SIGNAL:
+		run_signal(base, ev_event_of_(cb));
+		break;
+	case EV_CLOSURE_DEFERRED:
+		fn = cb->evcb_cb_union.evcb_selfcb;
+		ev_unlock(base->lock);
+		fn(cb, cb->evcb_arg);
+		ev_lock(base->lock);
+		break;
+	case EV_CLOSURE_FINAL:
+		fn = cb->evcb_cb_union.evcb_cbfinalize;
+		base->current = NULL;
+		ev_unlock(base->lock);
+		fn(cb, cb->evcb_arg);
+		ev_lock(base->lock);
+		break;
+	case EV_CLOSURE_FINAL_EVENT:
+		run_event_finalizer(base, ev_event_of_(cb), false);
+		break;
+	case EV_CLOSURE_FINAL_FREE:
+		run_event_finalizer(base, ev_event_of_(cb), true);
+		break;
+	}
+}
+
+/* Out of the queue, and out of everything if it fires only once. */
+static void
+retire(struct event_base *base, struct event_callback *cb)
+{
+	struct event *ev = ev_event_of_(cb);
+
+	if (!(cb->evcb_flags & EVLIST_INIT) ||
+	    (cb->evcb_flags & EVLIST_FINALIZING) ||
+	    (ev->ev_events & EV_PERSIST))
+		ev_queue_remove_(base, cb);
+	else
+		ev_event_del_nolock_(ev, EV_DEL_NOBLOCK);
+}
+
+/* Runs Q until it is empty, MAX callbacks ran, DEADLINE_US is over (0: none) or
+ * the loop is told to look elsewhere. Returns how many ran; -1 after a break.
+ */
+static int
+run_queue(struct event_base *base, struct ev_cb_queue *q, int max,
+    int64_t deadline_us)
+{
+	struct event_callback *cb;
+	int n = 0;
+
+	while ((cb = TAILQ_FIRST(q)) != NULL) {
+		bool internal = (cb->evcb_flags & EVLIST_INTERNAL) != 0;
+
+		retire(base, cb);
+		if (!internal)
+			n++;
+		base->callbacks++;
+		base->current = cb;
+		run_callback(base, cb);
+		base->current = NULL;
+		if (base->current_waiters != 0) {
+			base->current_waiters = 0;
+			ev_cond_broadcast_(base->current_event_cond);
+		}
+		if (base->break_now)
+			return -1;
+		if (n >= max)
+			break;
+		if (n > 0 && deadline_us != 0) {
+			ev_time_refresh_(base);
+			if (base->now_us > deadline_us)
+				break;
+		}
+		if (base->continue_now)
+			break;
+	}
+	return n;
+}
+
+int
+ev_queue_process_(struct event_base *base)
+{
+	const struct ev_dispatch_limits *limits = &base->limits;
+	int64_t deadline_us = 0;
+	int prio, n = 0;
+
+	if (limits->max_interval.tv_sec >= 0)
+		deadline_us =
+		    ev_now_us_(base) + min_heap_key_(&limits->max_interval);
+	/* Less urgent queues wait until nothing more urgent ran. */
+	for (prio = 0; prio < base->nqueues && n == 0; prio++) {
+		bool limited = prio >= limits->after_prio;
+
+		if (TAILQ_EMPTY(&base->queues[prio]))
+			continue;
+		base->running_prio = prio;
+		n = run_queue(base, &base->queues[prio],
+		    limited ? limits->max_callbacks : INT_MAX,
+		    limited ? deadline_us : 0);
+	}
+	base->running_prio = -1;
+	return n;
+}
+
+/* ---- deferred callbacks (compat/loop/deferred.h) */
+
+void
+event_deferred_cb_init_(struct event_callback *cb, ev_uint8_t priority,
+    void (*fn)(struct event_callback *, void *), void *arg)
+{
+	cb->evcb_flags = 0;
+	cb->evcb_cb_union.evcb_selfcb = fn;
+	cb->evcb_arg = arg;
+	cb->evcb_pri = priority;
+	cb->evcb_closure = EV_CLOSURE_DEFERRED;
+}
+
+void
+event_deferred_cb_set_priority_(struct event_callback *cb, ev_uint8_t priority)
+{
+	cb->evcb_pri = priority;
+}
+
+int
+event_deferred_cb_schedule_(struct event_base *base, struct event_callback *cb)
+{
+	int fresh;
+
+	ev_lock(base->lock);
+	if (base->n_deferred > MAX_DEFERRED_PER_PASS) {
+		fresh = ev_callback_activate_later_nolock_(base, cb);
+	} else {
+		fresh = ev_callback_activate_nolock_(base, cb);
+		base->n_deferred += fresh;
+	}
+	ev_unlock(base->lock);
+	return fresh;
+}
+
+void
+event_deferred_cb_cancel_(struct event_base *base, struct event_callback *cb)
+{
+	ev_lock(base->lock);
+	if (!(cb->evcb_flags & EVLIST_FINALIZING))
+		ev_queue_remove_(base, cb);
+	ev_unlock(base->lock);
+}
+
+int
+event_callback_activate_(struct event_base *base, struct event_callback *cb)
+{
+	int fresh;
+
+	ev_lock(base->lock);
+	fresh = ev_callback_activate_nolock_(base, cb);
+	ev_unlock(base->lock);
+	return fresh;
+}

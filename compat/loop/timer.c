@@ -1,0 +1,251 @@
+/* Timeouts: the clock of a pass, and the heap of what is due when. Timeouts
+ * that share their duration may queue in common_timeout.c; then only the
+ * queue's control timer is in the heap.
+ *
+ * Time is monotonic, in microseconds; a wait goes down to the kernel in full
+ * precision. The clock is read at most once a pass, when it is first asked for:
+ * callbacks of one pass see one time (EVENT_BASE_FLAG_NO_CACHE_TIME switches
+ * that off). */
+#include "compat/loop/loop.h"
+
+#include <time.h>
+
+#include "compat/util/log.h"
+
+/* The wall clock may be set: its distance is measured again after this long. */
+#define WALL_SYNC_US (5 * 1000000LL)
+
+/* ---- the clock */
+
+static int64_t
+read_clock_us(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void
+read_clocks(struct event_base *base)
+{
+	base->now_us = read_clock_us(CLOCK_MONOTONIC);
+	if (base->wall_synced_us == 0 ||
+	    base->now_us - base->wall_synced_us > WALL_SYNC_US) {
+		base->wall_minus_mono_us =
+		    read_clock_us(CLOCK_REALTIME) - base->now_us;
+		base->wall_synced_us = base->now_us;
+	}
+}
+
+int64_t
+ev_now_us_(struct event_base *base)
+{
+	if (!base->time_cached)
+		ev_time_refresh_(base);
+	return base->now_us;
+}
+
+void
+ev_time_refresh_(struct event_base *base)
+{
+	read_clocks(base);
+	base->time_cached =
+	    base->in_pass && !(base->flags & EVENT_BASE_FLAG_NO_CACHE_TIME);
+}
+
+int
+event_base_gettimeofday_cached(struct event_base *base, struct timeval *tv)
+{
+	if (base == NULL)
+		base = event_global_current_base_;
+	if (tv == NULL)
+		return -1;
+	if (base == NULL)
+		return evutil_gettimeofday(tv, NULL);
+	ev_lock(base->lock);
+	if (!base->in_pass || (base->flags & EVENT_BASE_FLAG_NO_CACHE_TIME)) {
+		ev_unlock(base->lock);
+		return evutil_gettimeofday(tv, NULL);
+	}
+	*tv = ev_timeval_of_us_(ev_now_us_(base) + base->wall_minus_mono_us);
+	ev_unlock(base->lock);
+	return 0;
+}
+
+int
+event_base_update_cache_time(struct event_base *base)
+{
+	if (base == NULL)
+		base = event_global_current_base_;
+	if (base == NULL)
+		return -1;
+	ev_lock(base->lock);
+	if (base->in_pass)
+		ev_time_refresh_(base);
+	ev_unlock(base->lock);
+	return 0;
+}
+
+/* ---- the heap */
+
+int
+ev_timer_reserve_(struct event_base *base)
+{
+	return min_heap_reserve_(
+	    &base->timers, min_heap_size_(&base->timers) + 1);
+}
+
+static bool
+in_common_queue(const struct event_base *base, const struct event *ev)
+{
+	return ev_common_is_(base, &ev->ev_timeout);
+}
+
+/* TV from now, or TV itself; keeps the bits that mark a common timeout. */
+static struct timeval
+time_of(struct event_base *base, const struct timeval *tv, bool absolute)
+{
+	struct timeval plain = *tv, at;
+	int64_t us;
+	long bits = 0;
+
+	if (absolute)
+		return *tv;
+	if (ev_common_is_(base, tv)) {
+		bits = tv->tv_usec & ~(long)EV_COMMON_USEC_MASK;
+		plain.tv_usec &= EV_COMMON_USEC_MASK;
+	}
+	if (__builtin_add_overflow(
+		ev_now_us_(base), min_heap_key_(&plain), &us))
+		us = INT64_MAX;
+	at = ev_timeval_of_us_(us);
+	at.tv_usec |= bits;
+	return at;
+}
+
+static void
+unqueue(struct event_base *base, struct event *ev)
+{
+	if (in_common_queue(base, ev))
+		ev_common_remove_(base, ev);
+	else
+		min_heap_erase_(&base->timers, ev);
+}
+
+/* When the heap's top was due at the latest settling. */
+static int64_t
+first_us(const struct event_base *base)
+{
+	return base->timers.n > 0 ? base->timers.key[0] : INT64_MAX;
+}
+
+bool
+ev_timer_set_(struct event_base *base, struct event *ev,
+    const struct timeval *tv, bool absolute)
+{
+	struct timeval at = time_of(base, tv, absolute);
+	bool common = ev_common_is_(base, &at);
+	int64_t first = first_us(base);
+
+	if ((ev->ev_flags & EVLIST_TIMEOUT) && !common &&
+	    !in_common_queue(base, ev)) {
+		ev->ev_timeout = at;
+		min_heap_adjust_(&base->timers, ev);
+	} else {
+		if (ev->ev_flags & EVLIST_TIMEOUT)
+			unqueue(base, ev);
+		else
+			ev_count_add_(base, ev->ev_flags);
+		ev->ev_timeout = at;
+		ev->ev_flags |= EVLIST_TIMEOUT;
+		if (common)
+			ev_common_insert_(base, ev);
+		else /* has been reserved */
+			min_heap_push_(&base->timers, ev);
+	}
+	/* A loop that sleeps in another thread has to wake for an earlier
+	 * first one; if that was pushed back it wakes in vain, once. */
+	return first_us(base) < first;
+}
+
+void
+ev_timer_remove_(struct event_base *base, struct event *ev)
+{
+	unqueue(base, ev);
+	ev->ev_flags &= ~EVLIST_TIMEOUT;
+	ev_count_sub_(base, ev->ev_flags);
+}
+
+const struct timespec *
+ev_timer_wait_(struct event_base *base, struct timespec *out)
+{
+	const struct event *first = min_heap_settle_top_(&base->timers);
+	int64_t left;
+
+	if (first == NULL)
+		return NULL;
+	left = base->timers.key[0] - ev_now_us_(base);
+	if (left < 0)
+		left = 0;
+	out->tv_sec = left / 1000000;
+	out->tv_nsec = left % 1000000 * 1000;
+	return out;
+}
+
+static bool
+has_period(const struct event *ev)
+{
+	const struct timeval *every = &ev->ev_.ev_io.ev_timeout;
+
+	return ev->ev_closure == EV_CLOSURE_PERSIST &&
+	       (every->tv_sec != 0 || every->tv_usec != 0);
+}
+
+/* A persistent event stays with its descriptor, and only its timeout is renewed
+ * when its callback runs; others are over, as is a persistent one without a
+ * period. What made the event active before is not forgotten. */
+void
+ev_timer_expired_(struct event_base *base, struct event *ev)
+{
+	ev_timer_remove_(base, ev);
+	if ((ev->ev_flags & EVLIST_INSERTED) &&
+	    !(ev->ev_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) &&
+	    !has_period(ev))
+		ev_event_del_nolock_(ev, EV_DEL_NOBLOCK);
+	ev_event_active_nolock_(ev, EV_TIMEOUT, 1);
+}
+
+void
+ev_timer_fire_(struct event_base *base)
+{
+	int64_t now;
+	struct event *ev;
+
+	if (min_heap_size_(&base->timers) == 0)
+		return;
+	now = ev_now_us_(base);
+	while (
+	    min_heap_size_(&base->timers) > 0 && base->timers.key[0] <= now) {
+		ev = min_heap_settle_top_(&base->timers);
+		if (ev == NULL || base->timers.key[0] > now)
+			break;
+		if (ev->ev_flags & EVLIST_INTERNAL)
+			ev_common_due_(base, ev);
+		else
+			ev_timer_expired_(base, ev);
+	}
+}
+
+int
+ev_timer_each_(struct event_base *base, ev_each_fn fn, void *arg)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < base->timers.n; i++) {
+		if ((r = fn(base, base->timers.p[i], arg)) != 0)
+			return r;
+	}
+	return 0;
+}
