@@ -17,6 +17,7 @@
 #include "compat/buffer/buffer.h"
 #include "compat/util/log.h"
 
+#include <string.h>
 #include <sys/types.h>
 
 #define EV_CHAIN_READONLY 0x01u
@@ -138,8 +139,45 @@ ev_buffer_would_overflow_(const struct evbuffer *buf, size_t len)
 	       buf->total_len > EVBUFFER_CHAIN_MAX - len;
 }
 
+/* memcpy(), without a call for the few bytes that line ends and the like have.
+ */
+static inline void
+ev_copy_(unsigned char *to, const void *data, size_t len)
+{
+	const unsigned char *from = data;
+
+	if (len >= 16) {
+		memcpy(to, from, len);
+	} else if (len >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + len - 8, from + len - 8, 8);
+	} else if (len >= 4) {
+		memcpy(to, from, 4);
+		memcpy(to + len - 4, from + len - 4, 4);
+	} else if (len >= 2) {
+		memcpy(to, from, 2);
+		memcpy(to + len - 2, from + len - 2, 2);
+	} else if (len != 0) {
+		*to = *from;
+	}
+}
+
 /* edit.c: without regard to callbacks. */
-int ev_buffer_append_(struct evbuffer *buf, const void *data, size_t len);
+int ev_buffer_append_slow_(struct evbuffer *buf, const void *data, size_t len);
+static inline int
+ev_buffer_append_(struct evbuffer *buf, const void *data, size_t len)
+{
+	struct evbuffer_chain *c = *buf->last_with_datap;
+
+	if (__builtin_expect(c == NULL || len > ev_chain_room_(c), 0))
+		return ev_buffer_append_slow_(buf, data, len);
+	ev_copy_(ev_chain_end_(c), data, len);
+	c->off += len;
+	buf->total_len += len;
+	buf->n_added += len;
+	return 0;
+}
+
 void ev_buffer_consume_(struct evbuffer *buf, size_t len);
 /* Copies out at most LEN bytes; the count, or -errno. */
 ev_ssize_t ev_buffer_copyout_(struct evbuffer *buf, void *data, size_t len);

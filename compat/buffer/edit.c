@@ -23,10 +23,11 @@ realign_for(struct evbuffer_chain *c, size_t len)
 	return true;
 }
 
-static int
-append_slow(struct evbuffer *buf, const unsigned char *data, size_t len)
+int
+ev_buffer_append_slow_(struct evbuffer *buf, const void *from, size_t len)
 {
 	struct evbuffer_chain *c = ev_buffer_last_data_(buf), *spare;
+	const unsigned char *data = from;
 	size_t room = 0;
 
 	if (ev_buffer_would_overflow_(buf, len))
@@ -52,22 +53,6 @@ append_slow(struct evbuffer *buf, const unsigned char *data, size_t len)
 }
 
 int
-ev_buffer_append_(struct evbuffer *buf, const void *data, size_t len)
-{
-	struct evbuffer_chain *c = *buf->last_with_datap;
-
-	if (len == 0)
-		return 0;
-	if (c == NULL || len > ev_chain_room_(c))
-		return append_slow(buf, data, len);
-	memcpy(ev_chain_end_(c), data, len);
-	c->off += len;
-	buf->total_len += len;
-	buf->n_added += len;
-	return 0;
-}
-
-int
 ev_buffer_add_(struct evbuffer *buf, const void *data, size_t len)
 {
 	int r = ev_buffer_append_(buf, data, len);
@@ -89,50 +74,69 @@ evbuffer_add(struct evbuffer *buf, const void *data, size_t datlen)
 	return 0;
 }
 
-/* Links C, which ends with LEN bytes of room still to be filled by the caller,
- * before the data. */
+/* Puts data at the end of the memory of C, which has none: more may be put
+ * before it later. */
 static void
-link_front(struct evbuffer *buf, struct evbuffer_chain *c)
+fill_from_end(struct evbuffer_chain *c, const unsigned char *data, size_t len)
 {
-	if (buf->total_len == 0) {
-		ev_buffer_link_data_(buf, c);
-		return;
-	}
-	c->next = buf->first;
-	buf->first = c;
-	if (buf->last_with_datap == &buf->first)
-		buf->last_with_datap = &c->next;
+	c->misalign = (ev_off_t)(c->buffer_len - len);
+	c->off = len;
+	memcpy(ev_chain_data_(c), data, len);
 }
 
 static int
-prepend(struct evbuffer *buf, const unsigned char *data, size_t len)
+prepend_to_none(struct evbuffer *buf, const unsigned char *data, size_t len)
 {
-	struct evbuffer_chain *first = buf->first, *c = NULL;
+	struct evbuffer_chain *c = ev_buffer_spare_(buf, len);
+
+	if (c == NULL)
+		return -ENOMEM;
+	fill_from_end(c, data, len);
+	return 0;
+}
+
+static int
+prepend_to_data(struct evbuffer *buf, const unsigned char *data, size_t len)
+{
+	struct evbuffer_chain *first = buf->first, *c;
 	size_t gap = 0;
 
-	if (ev_buffer_would_overflow_(buf, len))
-		return -ENOMEM;
-	if (buf->total_len != 0 && ev_chain_is_own_(first))
+	if (ev_chain_is_own_(first))
 		gap = (size_t)first->misalign;
 	if (gap < len) {
 		c = ev_chain_new_(len - gap);
 		if (c == NULL)
 			return -ENOMEM;
+		fill_from_end(c, data, len - gap);
+		c->next = first;
+		buf->first = c;
+		if (buf->last_with_datap == &buf->first)
+			buf->last_with_datap = &c->next;
+		data += len - gap;
 	} else {
 		gap = len;
 	}
 	if (gap != 0) {
 		first->misalign -= (ev_off_t)gap;
 		first->off += gap;
-		memcpy(ev_chain_data_(first), data + len - gap, gap);
+		memcpy(ev_chain_data_(first), data, gap);
 	}
-	if (c != NULL) {
-		/* At the end of its memory: more may be put before it. */
-		c->off = len - gap;
-		c->misalign = (ev_off_t)(c->buffer_len - c->off);
-		memcpy(ev_chain_data_(c), data, c->off);
-		link_front(buf, c);
-	}
+	return 0;
+}
+
+static int
+prepend(struct evbuffer *buf, const unsigned char *data, size_t len)
+{
+	int r;
+
+	if (ev_buffer_would_overflow_(buf, len))
+		return -ENOMEM;
+	if (buf->total_len == 0)
+		r = prepend_to_none(buf, data, len);
+	else
+		r = prepend_to_data(buf, data, len);
+	if (r < 0)
+		return r;
 	buf->total_len += len;
 	buf->n_added += len;
 	return 0;
@@ -171,11 +175,17 @@ consume_all(struct evbuffer *buf)
 	buf->last = NULL;
 	buf->last_with_datap = &buf->first;
 	for (; c != NULL; c = next) {
+		struct evbuffer_chain *gone = c;
+
 		next = c->next;
-		if (kept == NULL && worth_keeping(buf, c))
+		/* The largest: then the same data fits one chain next time. */
+		if (worth_keeping(buf, c) &&
+		    (kept == NULL || c->buffer_len > kept->buffer_len)) {
+			gone = kept;
 			kept = c;
-		else
-			ev_chain_unref_(c);
+		}
+		if (gone != NULL)
+			ev_chain_unref_(gone);
 	}
 	if (kept != NULL) {
 		kept->misalign = 0;

@@ -4,6 +4,9 @@
 #include <event2/buffer_compat.h>
 #include <string.h>
 
+/* After so many first bytes that begin no match, search by all bytes. */
+#define MEMCHR_MISSES 16
+
 static struct evbuffer_ptr
 no_position(void)
 {
@@ -98,30 +101,49 @@ matches(struct evbuffer_chain *c, size_t pos, const char *what, size_t len)
 	}
 }
 
+/* memmem(), which looks at every byte, after memchr(), which is much faster as
+ * long as the first byte of WHAT is rare. */
+static const unsigned char *
+find_in(
+    const unsigned char *data, size_t len, const char *what, size_t what_len)
+{
+	const unsigned char *at = data, *last = data + len - what_len;
+	int misses;
+
+	for (misses = 0; misses < MEMCHR_MISSES; misses++) {
+		at =
+		    memchr(at, (unsigned char)what[0], (size_t)(last - at) + 1);
+		if (at == NULL || memcmp(at, what, what_len) == 0)
+			return at;
+		if (at++ == last)
+			return NULL;
+	}
+	return memmem(at, (size_t)(last - at) + what_len, what, what_len);
+}
+
 /* Looks for WHAT beginning in C, at one of the N places from POS on. The place,
  * or c->off. */
 static size_t
 search_chain(struct evbuffer_chain *c, size_t pos, size_t n, const char *what,
     size_t len)
 {
-	const unsigned char *data = ev_chain_data_(c);
+	const unsigned char *data = ev_chain_data_(c), *hit;
 	size_t end = pos + n;
-	const unsigned char *hit;
 
 	/* What lies in this chain as a whole. */
-	if (len <= c->off - pos) {
+	if (n != 0 && len <= c->off - pos) {
 		size_t span = c->off - pos;
 
 		if (span > n + len - 1)
 			span = n + len - 1;
-		hit = memmem(data + pos, span, what, len);
+		hit = find_in(data + pos, span, what, len);
 		if (hit != NULL)
 			return (size_t)(hit - data);
 		pos += span - len + 1;
 	}
 	/* What goes on in the next. */
 	while (pos < end) {
-		hit = memchr(data + pos, what[0], end - pos);
+		hit = memchr(data + pos, (unsigned char)what[0], end - pos);
 		if (hit == NULL)
 			break;
 		pos = (size_t)(hit - data);
