@@ -29,6 +29,14 @@ GROUPS = {
     "ssl": (["regress_ssl"], ()),
 }
 
+# Tests that upstream's tables switch off, and that pass with libevent all the
+# same when asked for (the others want the internet, or fail with libevent).
+OFF_BY_DEFAULT = """util/getaddrinfo_AI_ADDRCONFIG util/monotonic_res_precise
+util/monotonic_res_fallback thread/deferred_cb_skew
+dns/getaddrinfo_race_gotresolve http/cancel_by_host_server_timeout
+http/cancel_server_timeout http/cancel_by_host_no_ns_server_timeout
+http/cancel_by_host_ns_timeout_server_timeout""".split()
+
 # Of what every test of a group goes through, this is used by dns tests alone.
 RUNNER = ("regress_main", ("evdns_",))
 
@@ -79,3 +87,18 @@ def method(config):
     """The libevent method that a configuration runs on."""
     name = config.removesuffix(DEBUG)
     return name if name in ("poll", "select") else "epoll"
+
+
+def shows_method(config, counters, text):
+    """Do our library's counters show that the configuration is in force?"""
+    name = config.removesuffix(DEBUG)
+    aio = counters["submits"]
+    epoll = counters["epoll_waits"]
+    if method(config) != "epoll":
+        return (f"method {name} " in text and counters["polls"] > 0 and
+                not aio and not epoll)
+    if name == "always":
+        return aio > 0 and counters["epoll_changes"] == 0
+    if name == "noaio":
+        return aio == 0 and epoll > 0
+    return aio + epoll > 0

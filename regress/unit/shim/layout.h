@@ -23,7 +23,9 @@ struct layout_fact {
 /* Every member that libevent's tests read, every constant they compare with. */
 #define LAYOUT_FACTS                                                           \
 	{                                                                      \
-		LAYOUT_AT(evbuffer, first), LAYOUT_AT(evbuffer, last),         \
+		LAYOUT_AT(event_base, sig.ev_signal_pair),                     \
+		    LAYOUT_AT(event_base, th_notify_fd),                       \
+		    LAYOUT_AT(evbuffer, first), LAYOUT_AT(evbuffer, last),     \
 		    LAYOUT_AT(evbuffer, last_with_datap),                      \
 		    LAYOUT_AT(evbuffer, total_len),                            \
 		    LAYOUT_AT(evbuffer_chain, next),                           \
