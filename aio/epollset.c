@@ -12,6 +12,10 @@
 #define EVENTS_MIN 64
 #define EVENTS_MAX 4096
 
+/* So many times in a row a registration may go unconfirmed, however busy the
+ * set is: if it is another file's, no more events than that are false. */
+#define TRUST_MAX 16
+
 /* The eventfd's cookie: no descriptor has this number. */
 #define RESFD_COOKIE UINT64_MAX
 
@@ -111,6 +115,7 @@ tell(struct aio_epollset *es, struct aio_slot *slot)
 	}
 	slot->flags &= (uint8_t) ~(AIO_SLOT_RECALL | AIO_SLOT_UNSURE);
 	slot->ep_have = slot->ep_want;
+	slot->ep_trust = 0;
 	return 0;
 }
 
@@ -126,22 +131,49 @@ count_interest(struct aio_epollset *es, struct aio_slot *slot, bool wanted)
 	}
 }
 
+static void
+leave(struct aio_epollset *es, struct aio_slot *slot)
+{
+	count_interest(es, slot, false);
+	if (es->eager)
+		drop(es, slot);
+	else if (slot->ep_have != 0)
+		slot->flags |= AIO_SLOT_UNSURE;
+}
+
+/* An unconfirmed registration may be left so for a few settlings. Not for
+ * edges: the call is what makes the kernel look again. */
+static bool
+may_trust(struct aio_slot *slot)
+{
+	if ((slot->ep_want & AIO_EDGE) || slot->ep_trust >= TRUST_MAX)
+		return false;
+	slot->ep_trust++;
+	return true;
+}
+
 int
-aio_epollset_settle(struct aio_epollset *es, struct aio_slot *slot)
+aio_epollset_settle(
+    struct aio_epollset *es, struct aio_slot *slot, bool trusting)
 {
 	int rc = 0;
 
 	if (slot->ep_want == 0) {
-		count_interest(es, slot, false);
-		if (es->eager)
-			drop(es, slot);
-		else if (slot->ep_have != 0)
-			slot->flags |= AIO_SLOT_UNSURE;
+		leave(es, slot);
 		return 0;
 	}
-	if (slot->ep_have != slot->ep_want ||
-	    (slot->flags & (AIO_SLOT_RECALL | AIO_SLOT_UNSURE)) != 0)
-		rc = tell(es, slot);
+	if (slot->ep_have == slot->ep_want &&
+	    !(slot->flags & AIO_SLOT_RECALL)) {
+		if (!(slot->flags & AIO_SLOT_UNSURE)) {
+			count_interest(es, slot, true);
+			return 0;
+		}
+		if (trusting && may_trust(slot)) {
+			count_interest(es, slot, true);
+			return 1;
+		}
+	}
+	rc = tell(es, slot);
 	count_interest(es, slot, rc == 0);
 	if (rc == -EBADF || rc == -ENOENT)
 		slot->ep_have = 0;

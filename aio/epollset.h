@@ -43,9 +43,11 @@ void aio_epollset_close(struct aio_epollset *es);
  * phantom. 0 or -errno with the old set kept. */
 int aio_epollset_rebuild(struct aio_epollset *es);
 
-/* Makes the kernel's registration agree with slot->ep_want. 0; -EBADF or -EPERM
- * for a descriptor that cannot be watched; -ENOMEM, -ENOSPC. */
-int aio_epollset_settle(struct aio_epollset *es, struct aio_slot *slot);
+/* Makes the kernel's registration agree with slot->ep_want. 0; 1: TRUSTING, it
+ * left a registration unconfirmed, for a while; -EBADF or -EPERM for a
+ * descriptor that cannot be watched; -ENOMEM, -ENOSPC. */
+int aio_epollset_settle(
+    struct aio_epollset *es, struct aio_slot *slot, bool trusting);
 
 /* Puts the eventfd of the AIO half into the set. 0 or -errno. */
 int aio_epollset_watch(struct aio_epollset *es, int resfd);
@@ -53,6 +55,12 @@ void aio_epollset_unwatch(struct aio_epollset *es);
 
 /* Without the lock. 0 or -errno. */
 int aio_epollset_sleep(struct aio_epollset *es, const struct timespec *timeout);
+
+static inline bool
+aio_epollset_has_reports(const struct aio_epollset *es)
+{
+	return es->next < es->count;
+}
 
 /* After sleep, locked: the next report, false when there is none. */
 bool aio_epollset_next(struct aio_epollset *es, struct aio_ready *out);

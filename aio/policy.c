@@ -183,7 +183,11 @@ aio_policy_withdrawn(struct aio_placement *p, struct aio_slot *slot,
 		if (!(conds & part))
 			continue;
 		++p->churn;
-		slot->streak[dir] = 0;
+		/* A reader that is taken back and added again for each event
+		 * is a standing one: in epoll that costs no call. A writer that
+		 * comes and goes is cheaper as a poll beside the reader. */
+		if (dir == AIO_DIR_OUT)
+			slot->streak[dir] = 0;
 		if (cancelled & part)
 			++slot->poll[dir].cancels;
 		fade(&slot->poll[dir]);

@@ -8,6 +8,7 @@
 #include "aio/probe.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>

@@ -73,9 +73,10 @@ struct aio_slot {
 	uint8_t ep_have;        /* what we believe is registered; 0: nothing */
 	uint8_t ep_want;        /* what shall be */
 	uint8_t ep_home;        /* conditions that live there */
-	uint8_t ep_trust;       /* reports taken unverified in a row */
-	/* Consecutive events of each direction without a withdrawal. */
+	uint8_t ep_trust;       /* settlings that left it unconfirmed */
+	/* Events of each direction since it began to be of interest. */
 	uint8_t streak[AIO_DIRS];
+	uint32_t identity; /* of a socket; 0: not known */
 };
 
 _Static_assert(sizeof(struct aio_slot) <= 64, "one cache line a descriptor");

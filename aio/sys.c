@@ -3,9 +3,7 @@
 #include "aio/sys.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <features.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -107,26 +105,9 @@ aio_sys_close(int fd)
 }
 
 int
-aio_sys_fstat_mode(int fd, mode_t *mode)
+aio_sys_fstat(int fd, struct stat *st)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return -errno;
-	*mode = st.st_mode;
-	return 0;
-}
-
-int
-aio_sys_getfl(int fd)
-{
-	return answer(fcntl(fd, F_GETFL));
-}
-
-int
-aio_sys_poll_now(struct pollfd *fds, nfds_t nr)
-{
-	return answer(poll(fds, nr, 0));
+	return answer(fstat(fd, st));
 }
 
 int

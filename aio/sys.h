@@ -4,7 +4,6 @@
 #ifndef AIO_SYS_H
 #define AIO_SYS_H
 
-#include <poll.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -31,10 +30,7 @@ int aio_sys_epoll_pwait2(
 /* Non-blocking, close-on-exec. */
 int aio_sys_eventfd(unsigned initval);
 int aio_sys_close(int fd);
-int aio_sys_fstat_mode(int fd, mode_t *mode);
-/* File status flags (O_NONBLOCK and so on). */
-int aio_sys_getfl(int fd);
-int aio_sys_poll_now(struct pollfd *fds, nfds_t nr);
+int aio_sys_fstat(int fd, struct stat *st);
 /* 0 without a filter, 2 with one; negative when it cannot be asked. */
 int aio_sys_seccomp_mode(void);
 /* Nanoseconds of the monotonic clock. */

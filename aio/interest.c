@@ -1,0 +1,164 @@
+/* set(): what is wanted of a descriptor.
+ *
+ * Most of it is noted in the slot and left to the next settling. At once happen
+ * errors (the caller has to hear of them), the withdrawal of polls in flight
+ * (the caller may close the descriptor next) and, while a thread sleeps, all.
+ */
+#include <errno.h>
+
+#include "aio/combined.h"
+
+/* Takes back polls none of whose conditions is to be kept. */
+static void
+withdraw_polls(struct aio_combined *c, struct aio_slot *slot, unsigned keep)
+{
+	unsigned dirs = 0;
+
+	for (int dir = 0; dir < AIO_DIRS; dir++) {
+		const struct aio_poll *poll = &slot->poll[dir];
+
+		if (poll->state == AIO_POLL_ARMED && !(poll->conds & keep))
+			dirs |= 1u << dir;
+	}
+	if (dirs != 0)
+		aio_flight_withdraw(&c->flight, slot, dirs);
+}
+
+static void
+note_withdrawal(struct aio_combined *c, struct aio_slot *slot, unsigned gone)
+{
+	if (gone == 0)
+		return;
+	/* What has completed meanwhile is no cancel. */
+	aio_flight_reap(&c->flight);
+	aio_policy_withdrawn(
+	    &c->place, slot, gone, gone & aio_slot_armed(slot));
+}
+
+static void
+withdraw_all(struct aio_combined *c, struct aio_slot *slot)
+{
+	unsigned gone = slot->want & AIO_COND;
+
+	if (gone == 0)
+		return;
+	slot->want = 0;
+	note_withdrawal(c, slot, gone);
+	withdraw_polls(c, slot, 0);
+	slot->ready = 0;
+	slot->ep_want = 0;
+	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
+	aio_epollset_settle(&c->ep, slot, true);
+}
+
+/* Another file, as far as we know: what AIO holds belongs to the old one, and
+ * what epoll holds may. */
+static void
+start_anew(struct aio_combined *c, struct aio_slot *slot)
+{
+	withdraw_polls(c, slot, 0);
+	slot->ready = 0;
+	if (slot->ep_home != 0 && aio_flight_can_arm(&c->flight))
+		++c->stats.moves[AIO_MOVE_CHURN];
+	slot->ep_home = 0;
+	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
+	if (slot->ep_have != 0)
+		slot->flags |= AIO_SLOT_RECALL;
+	aio_policy_fresh(&c->place, slot);
+}
+
+/* Into epoll at once, which says whether it can be watched. */
+static int
+register_in_epoll(struct aio_combined *c, struct aio_slot *slot, unsigned want)
+{
+	uint8_t former = slot->ep_want;
+	int rc;
+
+	slot->ep_home = want & AIO_COND;
+	slot->ep_want = (uint8_t)want;
+	rc = aio_epollset_settle(&c->ep, slot, false);
+	if (rc < 0)
+		slot->ep_want = former;
+	return rc;
+}
+
+/* The first interest in a descriptor, or in what may be another file under its
+ * number. Errors come from fstat() where AIO may be used, else from epoll. */
+static int
+meet(struct aio_combined *c, struct aio_slot *slot, unsigned want)
+{
+	bool usable = c->flight.lost == 0 && !(want & AIO_EDGE) &&
+		      aio_policy_uses_aio(&c->place, c->flight.ctx != NULL);
+	bool same = false;
+	int rc;
+
+	if (usable) {
+		rc = aio_settle_look(slot, &same);
+		if (rc < 0)
+			return rc;
+		if (same) {
+			/* Nothing has changed, not even in epoll. */
+			slot->flags &=
+			    (uint8_t) ~(AIO_SLOT_UNSURE | AIO_SLOT_DEAD);
+			return 0;
+		}
+		start_anew(c, slot);
+		if (slot->kind == AIO_KIND_POLL)
+			return 0;
+	} else {
+		start_anew(c, slot);
+	}
+	rc = register_in_epoll(c, slot, want);
+	if (rc == 0 && !usable)
+		slot->kind = AIO_KIND_ANY;
+	return rc;
+}
+
+static int
+change(struct aio_combined *c, struct aio_slot *slot, unsigned want, bool fresh)
+{
+	unsigned gone = slot->want & ~want & AIO_COND;
+
+	if (fresh || slot->kind == AIO_KIND_UNKNOWN) {
+		int rc = meet(c, slot, want);
+
+		if (rc < 0) {
+			slot->kind = AIO_KIND_UNKNOWN;
+			return rc;
+		}
+	}
+	slot->want = (uint8_t)want;
+	slot->ready &= (uint8_t)want;
+	note_withdrawal(c, slot, gone);
+	withdraw_polls(c, slot, want & AIO_EDGE ? 0 : want);
+	if (c->asleep)
+		return aio_settle_now(c, slot);
+	aio_slots_push_dirty(&c->slots, slot);
+	return 0;
+}
+
+int
+aio_interest_set(struct aio_backend *b, int fd, unsigned mask)
+{
+	struct aio_combined *c = aio_combined_of(b);
+	unsigned want = mask & (AIO_COND | AIO_EDGE);
+	struct aio_slot *slot;
+	int rc = aio_combined_check_fork(c);
+
+	if ((mask & AIO_COND) == 0) {
+		slot = aio_slots_find(&c->slots, fd);
+		if (slot != NULL)
+			withdraw_all(c, slot);
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
+	if (fd < 0)
+		return -EBADF;
+	rc = aio_slots_get(&c->slots, fd, &slot);
+	if (rc < 0)
+		return rc;
+	if (slot->want == want && !(mask & AIO_FRESH))
+		return 0;
+	return change(c, slot, want, (mask & AIO_FRESH) != 0);
+}

@@ -1,0 +1,207 @@
+/* One pass of a loop: prepare(), sleep(), collect().
+ *
+ * Threads. sleep() runs without the caller's lock: it touches the event buffer
+ * of the half that it sleeps in, and nothing else that set() may change. In a
+ * shared backend that half is always epoll, with the eventfd of the AIO half in
+ * the set: completions are read under the lock only, by one reader at a time,
+ * so that set() may wait in io_getevents() for a poll that it cancels, whoever
+ * sleeps. */
+#include <errno.h>
+#include <poll.h>
+
+#include "aio/combined.h"
+#include "aio/sys.h"
+#include "aio/sys_poll.h"
+
+/* A poll that completes with nothing to say is armed again at once; one that
+ * keeps doing so within a pass goes to epoll. */
+#define SETTLE_ROUNDS 3
+/* After a wrong guess that epoll has reports waiting, so many passes confirm
+ * their registrations without asking. */
+#define DOUBT_PASSES 8
+#define RECHECK_MAX  64
+
+static const struct timespec no_time = {0, 0};
+
+/* Puts back what still holds; arms the rest again. */
+static void
+keep_what_holds(struct aio_combined *c, struct pollfd *fds,
+    struct aio_slot **slots, unsigned n)
+{
+	if (n > 0 && aio_sys_ppoll(fds, n, &no_time) < 0)
+		return; /* cannot be asked: believe */
+	for (unsigned i = 0; i < n; i++) {
+		slots[i]->ready = (uint8_t)aio_conds_from_poll(
+		    (uint32_t)(uint16_t)fds[i].revents, slots[i]->ready);
+		if (slots[i]->ready == 0)
+			aio_slots_push_dirty(&c->slots, slots[i]);
+	}
+}
+
+/* Completions that arrived while callbacks ran may be old news: a callback, or
+ * another process, has read the data since. Epoll would not report them, and a
+ * program that then reads a blocking descriptor, or takes EAGAIN for the end,
+ * would suffer. One poll(2) for all of them costs 60 ns each, 300 to 400 for a
+ * single one, against 1000 to 2000 for the whole event, and only events that
+ * waited for us pay it. (Not needed for what completes during the sleep: the
+ * window is then that of epoll itself.) */
+static void
+recheck_completed(struct aio_combined *c)
+{
+	struct pollfd fds[RECHECK_MAX];
+	struct aio_slot *slots[RECHECK_MAX];
+	unsigned n = 0;
+
+	for (struct aio_slot *slot = c->slots.ready.head; slot != NULL;
+	     slot = slot->next_ready) {
+		if (slot->ready == 0)
+			continue;
+		slots[n] = slot;
+		fds[n].fd = slot->fd;
+		fds[n].events = (short)aio_conds_to_poll(slot->ready);
+		fds[n].revents = 0;
+		if (++n == RECHECK_MAX) {
+			keep_what_holds(c, fds, slots, n);
+			n = 0;
+		}
+	}
+	keep_what_holds(c, fds, slots, n);
+}
+
+/* Slots that were emptied stay on the list until they surface. */
+static bool
+has_completed(struct aio_combined *c)
+{
+	while (c->slots.ready.head != NULL && c->slots.ready.head->ready == 0)
+		aio_slots_pop_ready(&c->slots);
+	return c->slots.ready.head != NULL;
+}
+
+static void
+cure_phantom(struct aio_combined *c)
+{
+	if (aio_epollset_rebuild(&c->ep) < 0)
+		return; /* in the next pass, then */
+	c->ep.eager = true;
+	++c->stats.epoll_rebuilds;
+}
+
+/* Registrations that may be another file's are as good as any while reports
+ * keep coming; before the set may sleep, they are confirmed. Is there a report
+ * already? */
+static bool
+reports_wait(struct aio_combined *c)
+{
+	if (c->doubt > 0) {
+		c->doubt--;
+		return false;
+	}
+	aio_epollset_sleep(&c->ep, &no_time);
+	if (aio_epollset_has_reports(&c->ep))
+		return true;
+	c->doubt = DOUBT_PASSES;
+	return false;
+}
+
+static void
+settle(struct aio_combined *c)
+{
+	enum aio_settling how = AIO_SETTLE_TRUSTING;
+
+	for (int i = 0; i < SETTLE_ROUNDS && c->slots.dirty.head != NULL; i++) {
+		aio_settle_all(c, how);
+		if (c->unsure > 0 && (has_completed(c) || reports_wait(c)))
+			break;
+		how = i == 0 ? AIO_SETTLE_SURE : AIO_SETTLE_IN_EPOLL;
+	}
+}
+
+int
+aio_pass_prepare(struct aio_backend *b)
+{
+	struct aio_combined *c = aio_combined_of(b);
+	int rc = aio_combined_check_fork(c);
+
+	if (rc < 0)
+		return rc;
+	c->gathered = false;
+	if (__builtin_expect(c->ep.phantom, 0))
+		cure_phantom(c);
+	aio_combined_open_context(c);
+	aio_flight_reap(&c->flight);
+	if (c->slots.ready.head != NULL)
+		recheck_completed(c);
+	settle(c);
+	aio_settle_join(c);
+	c->asleep = true;
+	return has_completed(c) || aio_epollset_has_reports(&c->ep);
+}
+
+static bool
+waits_in_aio(const struct aio_combined *c)
+{
+	return !c->shared && c->ep.wanted == 0 && c->flight.in_flight > 0 &&
+	       !c->flight.no_getevents;
+}
+
+int
+aio_pass_sleep(struct aio_backend *b, const struct timespec *timeout)
+{
+	struct aio_combined *c = aio_combined_of(b);
+
+	if (!c->shared && has_completed(c))
+		return 0;
+	if (!waits_in_aio(c))
+		return aio_epollset_sleep(&c->ep, timeout);
+	if (timeout != NULL && timeout->tv_sec == 0 && timeout->tv_nsec == 0)
+		return 0; /* collect() looks into the ring */
+	return aio_flight_sleep(&c->flight, timeout);
+}
+
+/* When nobody slept in epoll (AIO had something at once), epoll is asked all
+ * the same: neither half starves the other. */
+static void
+gather(struct aio_combined *c)
+{
+	if (c->gathered)
+		return;
+	c->gathered = true;
+	if (!c->ep.slept && c->ep.wanted > 0)
+		aio_epollset_sleep(&c->ep, &no_time);
+	aio_flight_reap(&c->flight);
+}
+
+static size_t
+hand_out_completed(struct aio_combined *c, struct aio_ready *out, size_t cap)
+{
+	struct aio_slot *slot;
+	size_t n = 0;
+
+	while (n < cap && (slot = aio_slots_pop_ready(&c->slots)) != NULL) {
+		unsigned mask = slot->ready & slot->want & AIO_COND;
+
+		slot->ready = 0;
+		if (slot->want != 0)
+			aio_slots_push_dirty(&c->slots, slot);
+		if (mask != 0)
+			out[n++] = (struct aio_ready){slot->fd, mask};
+	}
+	return n;
+}
+
+int
+aio_pass_collect(struct aio_backend *b, struct aio_ready *out, size_t cap)
+{
+	struct aio_combined *c = aio_combined_of(b);
+	size_t n;
+
+	aio_combined_check_fork(c);
+	c->asleep = false;
+	gather(c);
+	n = hand_out_completed(c, out, cap);
+	while (n < cap && aio_epollset_next(&c->ep, &out[n]))
+		n++;
+	if (n < cap)
+		aio_epollset_done(&c->ep);
+	return (int)n;
+}

@@ -1,0 +1,177 @@
+/* Settling: each condition that is wanted gets a home in one of the halves, and
+ * the kernel is made to agree, for all changes of a pass together. */
+#include <errno.h>
+
+#include "aio/combined.h"
+#include "aio/sys.h"
+
+static uint32_t
+identity_of(const struct stat *st)
+{
+	/* A socket has one open file for life, and a number of its own. Pipes
+	 * can be opened twice: they never count as the same. */
+	if (!S_ISSOCK(st->st_mode))
+		return 0;
+	return (uint32_t)st->st_ino ^ (uint32_t)((uint64_t)st->st_ino >> 32);
+}
+
+int
+aio_settle_look(struct aio_slot *slot, bool *same)
+{
+	struct stat st;
+	uint32_t identity;
+	int rc = aio_sys_fstat(slot->fd, &st);
+
+	if (rc < 0)
+		return rc;
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return -EPERM;
+	/* To fstat() an anonymous inode has no type. Among them is signalfd, a
+	 * pending poll of which never completes. Ttys are refused as soon as
+	 * they are not ready. */
+	slot->kind = S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode)
+			 ? AIO_KIND_POLL
+			 : AIO_KIND_EPOLL;
+	identity = identity_of(&st);
+	if (same != NULL)
+		*same = identity != 0 && identity == slot->identity;
+	slot->identity = identity;
+	return 0;
+}
+
+static bool
+arm_direction(struct aio_combined *c, struct aio_slot *slot,
+    enum aio_direction dir, unsigned conds)
+{
+	return slot->poll[dir].state == AIO_POLL_IDLE &&
+	       aio_flight_arm(&c->flight, slot, dir, conds);
+}
+
+/* Arms polls for CONDS; returns those for which it could not. */
+static unsigned
+arm(struct aio_combined *c, struct aio_slot *slot, unsigned conds)
+{
+	const unsigned in = conds & aio_direction_conds(AIO_DIR_IN);
+	const unsigned out = conds & aio_direction_conds(AIO_DIR_OUT);
+	unsigned left = conds;
+
+	/* Both at once: one poll costs little more than half of two. */
+	if (in != 0 && out != 0 &&
+	    slot->poll[AIO_DIR_OUT].state == AIO_POLL_IDLE &&
+	    arm_direction(c, slot, AIO_DIR_IN, conds))
+		return 0;
+	if (in != 0 && arm_direction(c, slot, AIO_DIR_IN, in))
+		left &= ~in;
+	if (out != 0 && arm_direction(c, slot, AIO_DIR_OUT, out))
+		left &= ~out;
+	return left;
+}
+
+/* Of what has no home yet, arms what suits AIO; returns that. */
+static unsigned
+place_in_aio(struct aio_combined *c, struct aio_slot *slot, unsigned homeless)
+{
+	unsigned conds;
+
+	if (!aio_flight_can_arm(&c->flight))
+		return 0;
+	if (slot->kind == AIO_KIND_ANY && aio_settle_look(slot, NULL) < 0)
+		slot->kind = AIO_KIND_EPOLL; /* which will say why */
+	conds = aio_policy_choose(&c->place, slot, homeless,
+	    aio_flight_is_full(&c->flight), &c->stats);
+	return conds == 0 ? 0 : conds & ~arm(c, slot, conds);
+}
+
+/* Finds a home for what is wanted and not yet watched. */
+static void
+place(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
+{
+	unsigned homeless = slot->want & AIO_COND & ~aio_slot_armed(slot) &
+			    ~(unsigned)slot->ready & ~(unsigned)slot->ep_home;
+
+	if (slot->want & AIO_EDGE)
+		slot->ep_home |= slot->want & AIO_COND;
+	else if (homeless != 0 && how != AIO_SETTLE_IN_EPOLL)
+		homeless &= ~place_in_aio(c, slot, homeless);
+	slot->ep_home |= (uint8_t)homeless;
+	slot->ep_want = slot->want & slot->ep_home;
+	if (slot->ep_want != 0)
+		slot->ep_want |= slot->want & AIO_EDGE;
+}
+
+/* 1: left unconfirmed. 0, or -errno. */
+static int
+settle(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
+{
+	int rc;
+
+	if (slot->flags & AIO_SLOT_DEAD)
+		return 0;
+	place(c, slot, how);
+	rc = aio_epollset_settle(&c->ep, slot, how == AIO_SETTLE_TRUSTING);
+	if (rc == -EBADF || rc == -EPERM)
+		/* Closed, or exchanged for a regular file, under a standing
+		 * interest: nothing will ever come of it. */
+		slot->flags |= AIO_SLOT_DEAD;
+	return rc;
+}
+
+/* What is unconfirmed or short of memory stays dirty. */
+int
+aio_settle_all(struct aio_combined *c, enum aio_settling how)
+{
+	struct aio_slot *tail = c->slots.dirty.tail, *slot;
+	int first = 0;
+
+	c->unsure = 0;
+	if (c->slots.dirty.head == NULL)
+		return 0;
+	do {
+		int rc;
+
+		slot = aio_slots_pop_dirty(&c->slots);
+		if (slot == NULL)
+			break;
+		rc = settle(c, slot, how);
+		if (rc != 0 && !(slot->flags & AIO_SLOT_DEAD))
+			aio_slots_push_dirty(&c->slots, slot);
+		if (rc > 0)
+			c->unsure++;
+		else if (first == 0)
+			first = rc;
+	} while (slot != tail);
+	aio_flight_flush(&c->flight);
+	aio_flight_reap(&c->flight);
+	return first;
+}
+
+int
+aio_settle_now(struct aio_combined *c, struct aio_slot *slot)
+{
+	int rc = settle(c, slot, AIO_SETTLE_SURE);
+
+	aio_flight_flush(&c->flight);
+	aio_flight_reap(&c->flight);
+	/* What AIO refused comes back as dirty, and goes to epoll. */
+	if (slot->flags & AIO_SLOT_DIRTY)
+		rc = settle(c, slot, AIO_SETTLE_IN_EPOLL);
+	aio_settle_join(c);
+	return rc;
+}
+
+/* If epoll cannot watch the eventfd, nothing can be left to AIO. */
+void
+aio_settle_join(struct aio_combined *c)
+{
+	int rc;
+
+	if (c->flight.in_flight == 0)
+		return;
+	if (!c->shared && !c->flight.no_getevents && c->ep.wanted == 0)
+		return;
+	rc = aio_epollset_watch(&c->ep, c->flight.resfd);
+	if (rc < 0) {
+		aio_flight_retreat(&c->flight, "epoll_ctl", rc);
+		aio_settle_all(c, AIO_SETTLE_IN_EPOLL);
+	}
+}
