@@ -38,14 +38,13 @@ partner_of(struct bev_private *b)
 
 /* How much of SRC's output DST takes. */
 static size_t
-transferable(
-    struct bev_private *src, struct bev_private *dst, bool ignore_watermark)
+transferable(struct bev_private *src, struct bev_private *dst)
 {
 	size_t len = ev_buffer_len_(src->bev.output);
 	size_t high = dst->bev.wm_read.high;
 	size_t have = ev_buffer_len_(dst->bev.input);
 
-	if (high == 0 || ignore_watermark)
+	if (high == 0)
 		return len;
 	if (have >= high)
 		return 0;
@@ -67,14 +66,10 @@ move_bytes(struct evbuffer *from, struct evbuffer *to, size_t n)
 }
 
 static void
-transfer(
-    struct bev_private *src, struct bev_private *dst, bool ignore_watermark)
+transfer(struct bev_private *src, struct bev_private *dst, size_t n)
 {
-	size_t n = transferable(src, dst, ignore_watermark);
-
-	if (n == 0)
-		return;
-	move_bytes(src->bev.output, dst->bev.input, n);
+	if (n > 0)
+		move_bytes(src->bev.output, dst->bev.input, n);
 	ev_bev_timers_reset_(dst, EV_READ);
 	if (ev_buffer_len_(src->bev.output) > 0)
 		ev_bev_timers_reset_(src, EV_WRITE);
@@ -88,8 +83,13 @@ transfer(
 static void
 transfer_if_wanted(struct bev_private *src, struct bev_private *dst)
 {
-	if (ev_bev_may_write(src) && ev_bev_may_read(dst))
-		transfer(src, dst, false);
+	size_t n;
+
+	if (!ev_bev_may_write(src) || !ev_bev_may_read(dst))
+		return;
+	n = transferable(src, dst);
+	if (n > 0)
+		transfer(src, dst, n);
 }
 
 static int
@@ -126,7 +126,8 @@ pair_output_added(struct bev_private *b)
 		transfer_if_wanted(b, other);
 }
 
-/* A flush hands over what is there, wanted or not. */
+/* A flush hands over what is there, wanted or not, and tells so even if that is
+ * nothing. */
 static int
 pair_flush(
     struct bev_private *b, short iotype, enum bufferevent_flush_mode mode)
@@ -139,9 +140,9 @@ pair_flush(
 	if (mode == BEV_NORMAL)
 		return 0;
 	if ((iotype & EV_READ) != 0)
-		transfer(other, b, true);
+		transfer(other, b, ev_buffer_len_(other->bev.output));
 	if ((iotype & EV_WRITE) != 0)
-		transfer(b, other, true);
+		transfer(b, other, ev_buffer_len_(b->bev.output));
 	if (mode != BEV_FINISHED)
 		return 0;
 	if ((iotype & EV_READ) != 0)

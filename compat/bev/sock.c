@@ -36,7 +36,7 @@
 static evutil_socket_t
 sock_getfd(struct bev_private *b)
 {
-	return event_get_fd(&b->bev.ev_read);
+	return b->bev.ev_read.ev_fd;
 }
 
 static void
