@@ -93,7 +93,7 @@ struct aio_ops {
 	 * Returns 0, or -errno with the former interest unchanged: -EBADF, -EPERM
 	 * (a file that cannot be watched by this backend), -ENOMEM. Withdrawing
 	 * never fails. poll and select take numbers that are not open: poll
-	 * reports them ready, select's sleep() answers -EBADF. */
+	 * reports them ready, select's collect() answers -EBADF. */
 	int (*set)(struct aio_backend *b, int fd, unsigned mask);
 
 	/* Locked, by the thread that will sleep. Settles changes, then returns
@@ -108,7 +108,7 @@ struct aio_ops {
 	int (*sleep)(struct aio_backend *b, const struct timespec *timeout);
 
 	/* Locked. Fills OUT with at most CAP ready descriptors and returns how
-	 * many; call again while it returns CAP. A descriptor can occur twice
+	 * many, or -errno; call again while it returns CAP. A descriptor can occur twice
 	 * (once a direction). Interest stays until it is withdrawn: a level
 	 * that still holds is reported again in the next pass. */
 	int (*collect)(struct aio_backend *b, struct aio_ready *out, size_t cap);

@@ -10,8 +10,10 @@
  * - The sleeping select(2) holds every file of its copy. Who withdraws an
  *   interest while another thread sleeps must wake it before close() has its
  *   effect.
- * - A watched number that is not open fails the whole call with EBADF, and
- *   sleep() says so: libevent's loop ends there with -1.
+ * - A number that is not open fails the whole call with EBADF, and collect()
+ *   says so: libevent's loop ends there with -1. It says so only if the number
+ *   is still watched: another thread may have withdrawn and closed it between
+ *   prepare() and the system call.
  * - The kernel looks at no number beyond the process's descriptor table, and
  *   leaves the bits there as they were, though sets end at a lower one. Nothing
  *   is open there, so they stand for "ready" as POLLNVAL does, and as they do
@@ -20,6 +22,7 @@
 #include "aio/methods.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,7 +42,8 @@ struct fd_sets {
 
 struct select_backend {
 	struct aio_backend base;
-	bool called; /* sleep() went to the kernel; not yet counted */
+	bool called;     /* sleep() went to the kernel; not yet counted */
+	bool met_closed; /* and answered EBADF */
 	uint32_t pass;
 	uint64_t polls;
 
@@ -193,11 +197,30 @@ sleep_select(struct aio_backend *b, const struct timespec *timeout)
 	    nr < INT_MAX ? (int)nr : INT_MAX, s->slept.r, s->slept.w, timeout);
 
 	s->called = true;
+	s->met_closed = n == -EBADF;
 	/* After a failure the sets are what was asked, not what was found. The
 	 * count does not tell how many bits there are: see the traps. */
 	s->cursor = 0;
 	s->end = n < 0 ? 0 : s->slept_words;
-	return n < 0 && n != -EINTR ? n : 0;
+	return n < 0 && n != -EINTR && n != -EBADF ? n : 0;
+}
+
+static bool
+all_are_open(const struct select_backend *s)
+{
+	unsigned long bits;
+	size_t i;
+
+	for (i = 0; i < s->want_words; i++) {
+		bits = s->want.r[i] | s->want.w[i];
+		for (; bits != 0; bits &= bits - 1) {
+			int fd = (int)(i * WORD_BITS) + __builtin_ctzl(bits);
+
+			if (fcntl(fd, F_GETFD) < 0)
+				return false;
+		}
+	}
+	return true;
 }
 
 /* Takes the lowest result out of a word; returns what to report of it, by the
@@ -231,6 +254,8 @@ collect_select(struct aio_backend *b, struct aio_ready *out, size_t cap)
 	if (s->called) {
 		s->called = false;
 		s->polls++;
+		if (s->met_closed && !all_are_open(s))
+			return -EBADF;
 	}
 	while (s->cursor < s->end && n < cap) {
 		if ((s->slept.r[s->cursor] | s->slept.w[s->cursor]) == 0) {
