@@ -18,6 +18,7 @@ include %D%/loop/local.mk
 include %D%/buffer/local.mk
 include %D%/bev/local.mk
 include %D%/net/local.mk
+include %D%/dns/local.mk
 
 pkglib_LTLIBRARIES += libevent_core.la libevent.la libevent_extra.la
 

@@ -4,11 +4,12 @@
  * The first address family that answers does not wait long for the other:
  * getaddrinfo-allow-skew. Both questions start under one hold of the lock, and
  * the callback runs from the loop, once, whatever the order of what happens. */
-#include "compat/dns/lookup.h"
+#include "compat/dns/dns.h"
 #include "compat/loop/deferred.h"
 #include "compat/util/mem.h"
 
 #include <errno.h>
+#include <event2/dns_compat.h>
 #include <netdb.h>
 #include <string.h>
 
@@ -193,14 +194,9 @@ add_addresses(struct evdns_getaddrinfo_request *req, struct half *half,
 	if (bytes == NULL)
 		return -ENOMEM;
 	ev_dns_answer_addresses_(answer, bytes);
-	for (unsigned i = 0; i < answer->count && r == 0; ++i) {
-		union ev_dns_address a;
-		ev_socklen_t len =
-		    ev_dns_address_set_(&a, bytes + i * unit, unit);
-
-		r = ev_dns_addrlist_add_(
-		    &half->list, &a.sa, len, req->port, &req->hints);
-	}
+	for (unsigned i = 0; i < answer->count && r == 0; ++i)
+		r = ev_dns_addrlist_add_(&half->list, bytes + i * unit, unit,
+		    req->port, &req->hints);
 	mm_free(bytes);
 	if (r == 0 && req->canon == NULL && answer->canon[0] != '\0' &&
 	    (req->hints.ai_flags & EVUTIL_AI_CANONNAME) != 0)
@@ -268,8 +264,7 @@ start_half(
 static int
 start(struct evdns_getaddrinfo_request *req, const char *nodename)
 {
-	int family = ev_dns_addrconfig_family_(req->base, &req->hints);
-	int r = 0;
+	int family = req->hints.ai_family, r = 0;
 
 	if (family != PF_INET6)
 		r = start_half(req, nodename, false);
@@ -309,6 +304,18 @@ lookup_new(struct evdns_base *base, const struct evutil_addrinfo *hints,
 	return req;
 }
 
+static void
+copy_hints(struct evutil_addrinfo *out, const struct evutil_addrinfo *in)
+{
+	memset(out, 0, sizeof(*out));
+	if (in == NULL)
+		return;
+	out->ai_flags = in->ai_flags;
+	out->ai_family = in->ai_family;
+	out->ai_socktype = in->ai_socktype;
+	out->ai_protocol = in->ai_protocol;
+}
+
 struct evdns_getaddrinfo_request *
 evdns_getaddrinfo(struct evdns_base *dns_base, const char *nodename,
     const char *servname, const struct evutil_addrinfo *hints_in,
@@ -318,6 +325,7 @@ evdns_getaddrinfo(struct evdns_base *dns_base, const char *nodename,
 	struct evutil_addrinfo hints, *result = NULL;
 	int port = 0, err;
 
+	copy_hints(&hints, hints_in);
 	if (dns_base == NULL)
 		dns_base = evdns_get_global_base();
 	if (dns_base == NULL) {
@@ -328,7 +336,7 @@ evdns_getaddrinfo(struct evdns_base *dns_base, const char *nodename,
 	}
 	ev_lock(dns_base->lock);
 	err = ev_dns_local_answer_(
-	    dns_base, nodename, servname, hints_in, &hints, &port, &result);
+	    dns_base, nodename, servname, &hints, &port, &result);
 	if (err == EVUTIL_EAI_NEED_RESOLVE) {
 		req = lookup_new(dns_base, &hints, port, cb, arg);
 		err = req != NULL ? start(req, nodename) : EVUTIL_EAI_MEMORY;

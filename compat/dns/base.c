@@ -140,7 +140,7 @@ base_init(struct evdns_base *base, struct event_base *event_base, int flags)
 		mm_free(base->by_id);
 		return -1;
 	}
-	base->lock = ev_dns_lock_new();
+	base->lock = ev_lock_alloc_();
 	return 0;
 }
 
@@ -209,7 +209,7 @@ ev_dns_unref_unlock_(struct evdns_base *base)
 
 	ev_unlock(lock);
 	if (last) {
-		ev_dns_lock_free(lock);
+		ev_lock_free_(lock);
 		mm_free(base);
 	}
 }

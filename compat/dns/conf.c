@@ -2,80 +2,16 @@
  * understood are passed over, as every resolver does. */
 #include "compat/dns/dns.h"
 #include "compat/util/mem.h"
+#include "compat/util/str.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* Of evdns_base_resolv_conf_parse(). */
+/* Of evdns_base_resolv_conf_parse(), as far as there is a difference. */
 enum {
 	CONF_NO_FILE = 1,
 	CONF_BAD_FILE = 2,
-	CONF_TOO_LARGE = 3,
-	CONF_NO_MEMORY = 4,
-	CONF_READ_ERROR = 5,
 	CONF_NO_SERVER = 6,
 };
-
-#define FILE_MAX ((size_t)64 << 20) /* a hosts file that blocks much is large  \
-				     */
-
-/* Reads to the end, however long the file says it is. */
-static char *
-read_all(int fd, size_t size_hint, int *err)
-{
-	size_t cap = size_hint + 1024, len = 0;
-	char *text = mm_malloc(cap + 1);
-
-	while (text != NULL) {
-		ssize_t n = read(fd, text + len, cap - len);
-		char *more;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 || len > FILE_MAX) {
-			*err = n < 0 ? CONF_READ_ERROR : CONF_TOO_LARGE;
-			mm_free(text);
-			return NULL;
-		}
-		len += (size_t)n;
-		text[len] = '\0';
-		if (n == 0)
-			return text;
-		if (len < cap)
-			continue;
-		cap *= 2;
-		more = mm_realloc(text, cap + 1);
-		if (more == NULL)
-			mm_free(text);
-		text = more;
-	}
-	*err = CONF_NO_MEMORY;
-	return NULL;
-}
-
-char *
-ev_dns_read_file_(const char *filename, int *err)
-{
-	struct stat st;
-	char *text = NULL;
-	int fd = open(filename, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0) {
-		*err = CONF_NO_FILE;
-		return NULL;
-	}
-	*err = CONF_BAD_FILE;
-	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode)) {
-		*err = CONF_TOO_LARGE;
-		if (st.st_size >= 0 && (uint64_t)st.st_size <= FILE_MAX)
-			text = read_all(fd, (size_t)st.st_size, err);
-	}
-	close(fd);
-	return text;
-}
 
 void
 ev_dns_each_line_(char *text, void (*line)(struct evdns_base *, char *, void *),
@@ -179,16 +115,18 @@ int
 ev_dns_conf_load_(struct evdns_base *base, int flags, const char *filename)
 {
 	char *text;
-	int err = 0;
+	size_t len;
+	int r;
 
 	if ((flags & DNS_OPTION_HOSTSFILE) != 0)
 		(void)ev_dns_hosts_load_(base, "/etc/hosts");
-	text = ev_dns_read_file_(filename, &err);
-	if (text == NULL) {
-		if (err == CONF_NO_FILE)
-			(void)set_defaults(base, flags);
-		return err;
+	r = evutil_read_file_(filename, &text, &len, 0);
+	if (r == -1) {
+		(void)set_defaults(base, flags);
+		return CONF_NO_FILE;
 	}
+	if (r < 0)
+		return CONF_BAD_FILE;
 	ev_dns_conf_parse_(base, text, flags);
 	mm_free(text);
 	return set_defaults(base, flags) ? CONF_NO_SERVER : 0;

@@ -17,23 +17,8 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <netinet/in.h>
 #include <stddef.h>
-
-/* libevent_core keeps its own allocator of locks to itself. */
-static inline void *
-ev_dns_lock_new(void)
-{
-	return evthread_lock_fns_.alloc != NULL
-		   ? evthread_lock_fns_.alloc(EVTHREAD_LOCKTYPE_RECURSIVE)
-		   : NULL;
-}
-
-static inline void
-ev_dns_lock_free(void *lock)
-{
-	if (lock != NULL && evthread_lock_fns_.free != NULL)
-		evthread_lock_fns_.free(lock, EVTHREAD_LOCKTYPE_RECURSIVE);
-}
 
 /* A ring with its head in it. */
 struct ev_dns_link {
@@ -174,9 +159,6 @@ struct evdns_base {
 	struct ev_dns_link lookups; /* evdns_getaddrinfo() under way */
 	struct ev_dns_domains *domains;
 	struct ev_dns_hosts hosts;
-	uint64_t addrconfig_until_us;
-	bool addrconfig_ipv4;
-	bool addrconfig_ipv6;
 	struct ev_dns_options opt;
 };
 
@@ -328,19 +310,16 @@ void ev_dns_each_line_(char *text,
     void *arg);
 /* The next word at *P, ended with NUL, or NULL. */
 char *ev_dns_next_word_(char **p);
-/* The whole file with a NUL behind it (mm_malloc), or NULL with *ERR as
- * evdns_base_resolv_conf_parse() returns it. */
-char *ev_dns_read_file_(const char *filename, int *err);
-
 /* hosts.c: lock held. */
+union ev_dns_address {
+	struct sockaddr sa;
+	struct sockaddr_in sin;
+	struct sockaddr_in6 sin6;
+};
 struct ev_dns_host {
 	struct ev_dns_host *next;
 	ev_socklen_t addr_len;
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in sin;
-		struct sockaddr_in6 sin6;
-	} addr; /* port 0 */
+	union ev_dns_address addr; /* port 0 */
 	char name[];
 };
 int ev_dns_hosts_load_(struct evdns_base *base, const char *filename);
@@ -350,12 +329,16 @@ void ev_dns_hosts_clear_(struct evdns_base *base);
 const struct ev_dns_host *ev_dns_hosts_next_(const struct evdns_base *base,
     const char *name, int family, const struct ev_dns_host *prev);
 
-/* addrlist.c: lists that evutil_freeaddrinfo() frees. */
-/* Appends SA with PORT, once for each socket type the hints leave open. 0 or
- * -ENOMEM. */
-int ev_dns_addrlist_add_(struct evutil_addrinfo **list,
-    const struct sockaddr *sa, ev_socklen_t len, int port,
-    const struct evutil_addrinfo *hints);
+/* local.c: what evdns_getaddrinfo() answers without a server. 0 with *RESULT,
+ * an EVUTIL_EAI_* error, or EVUTIL_EAI_NEED_RESOLVE: ask, with HINTS completed
+ * and PORT. Lock held. */
+int ev_dns_local_answer_(struct evdns_base *base, const char *nodename,
+    const char *servname, struct evutil_addrinfo *hints, int *port,
+    struct evutil_addrinfo **result);
+/* Appends the address of 4 or 16 BYTES, with PORT, for each socket type that
+ * the hints leave open. 0 or -ENOMEM. */
+int ev_dns_addrlist_add_(struct evutil_addrinfo **list, const void *bytes,
+    size_t n, int port, const struct evutil_addrinfo *hints);
 
 /* addrinfo.c: lock held. Frees look-ups that nobody will answer. */
 void ev_dns_lookups_drop_(struct evdns_base *base, struct ev_dns_link *out);

@@ -2,6 +2,7 @@
  * table, as lists that block advertising have a hundred thousand lines. */
 #include "compat/dns/dns.h"
 #include "compat/util/mem.h"
+#include "compat/util/str.h"
 
 #include <errno.h>
 #include <string.h>
@@ -128,14 +129,13 @@ int
 ev_dns_hosts_load_(struct evdns_base *base, const char *filename)
 {
 	char *text;
-	int err;
+	size_t len;
 
 	if (filename == NULL) {
 		add_localhost(base);
 		return 0;
 	}
-	text = ev_dns_read_file_(filename, &err);
-	if (text == NULL) {
+	if (evutil_read_file_(filename, &text, &len, 0) < 0) {
 		add_localhost(base);
 		return -ENOENT;
 	}

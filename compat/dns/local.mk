@@ -2,7 +2,6 @@
 # only and are fuzzed alone.
 libcompat_extra_sources += \
 	%D%/addrinfo.c \
-	%D%/addrlist.c \
 	%D%/answer.c \
 	%D%/base.c \
 	%D%/compat.c \
@@ -11,7 +10,6 @@ libcompat_extra_sources += \
 	%D%/hosts.c \
 	%D%/local.c \
 	%D%/log.c \
-	%D%/lookup.h \
 	%D%/name.c \
 	%D%/name.h \
 	%D%/options.c \

@@ -43,7 +43,7 @@ unref_unlock(struct evdns_server_port *port)
 	event_free(port->readable);
 	event_free(port->writable);
 	evutil_closesocket(port->fd);
-	ev_dns_lock_free(lock);
+	ev_lock_free_(lock);
 	mm_free(port);
 }
 
@@ -224,7 +224,7 @@ evdns_add_server_port_with_base(struct event_base *base, evutil_socket_t socket,
 	port->readable =
 	    event_new(base, socket, EV_READ | EV_PERSIST, readable_cb, port);
 	port->writable = event_new(base, socket, EV_WRITE, writable_cb, port);
-	port->lock = ev_dns_lock_new();
+	port->lock = ev_lock_alloc_();
 	if (port->readable != NULL && port->writable != NULL &&
 	    event_add(port->readable, NULL) == 0)
 		return port;
@@ -232,7 +232,7 @@ evdns_add_server_port_with_base(struct event_base *base, evutil_socket_t socket,
 		event_free(port->readable);
 	if (port->writable != NULL)
 		event_free(port->writable);
-	ev_dns_lock_free(port->lock);
+	ev_lock_free_(port->lock);
 	mm_free(port);
 	return NULL;
 }
