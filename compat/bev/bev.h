@@ -68,6 +68,12 @@ enum ev_bev_connecting {
 	EV_BEV_CONN_REFUSED,
 };
 
+enum ev_bev_fd_mode {
+	EV_BEV_FD_UNKNOWN,
+	EV_BEV_FD_NONBLOCKING,
+	EV_BEV_FD_BLOCKING,
+};
+
 /* What a kind does. All locked but destroy; any but enable and disable may be
  * NULL where the comment says what happens then. */
 struct bufferevent_ops {
@@ -77,7 +83,9 @@ struct bufferevent_ops {
 
 	/* Starts or stops what EVENTS (EV_READ, EV_WRITE) name; called for
 	 * bits in bev.enabled that are not suspended, and also if they were
-	 * started before: then timeouts begin anew. 0 or -1. */
+	 * started before: then timeouts begin anew. 0 or -1. They must not
+	 * run callbacks of the user: a rate-limit group calls them with its
+	 * lock held. */
 	int (*enable)(struct bev_private *b, short events);
 	int (*disable)(struct bev_private *b, short events);
 	/* The user, or a filter, added bytes to the output. */
@@ -97,6 +105,9 @@ struct bufferevent_ops {
 	evutil_socket_t (*getfd)(struct bev_private *b);
 	/* NULL: none. */
 	struct bufferevent *(*underlying)(struct bev_private *b);
+	/* LOCK is now the lock of B: it must be that of those it works with,
+	 * too. 0 or -1. NULL: nothing. */
+	int (*share_lock)(struct bev_private *b, void *lock);
 	/* bufferevent_free() was called. NULL: nothing. */
 	void (*unlink)(struct bev_private *b);
 	/* Nothing of B runs any more, its lock is not held. Releases what the
@@ -130,10 +141,12 @@ struct bev_private {
 	bool write_armed;
 
 	uint8_t connecting; /* enum ev_bev_connecting */
-	/* Of this descriptor: writing may be tried without polling (it does
-	 * not block); it is connected. */
-	bool fd_nonblock;
+	/* Of this descriptor: whether writing may be tried without polling
+	 * (it does not block); it has been writable; enabling EV_WRITE was
+	 * answered with a pass once. */
+	uint8_t fd_mode; /* enum ev_bev_fd_mode */
 	bool fd_used;
+	bool fd_greeted;
 	/* A full read is likely: read straight into the buffer. */
 	bool read_bulk;
 	/* The read callback runs on data that was just read: the watermark is
@@ -256,6 +269,11 @@ void ev_bev_adopt_(
     struct bev_private *b, const struct bufferevent_ops *ops, void *ext);
 /* The base whose loop serves B; NULL if there is none yet. */
 struct event_base *ev_bev_base_(struct bev_private *b);
+/* Locked, and referenced. As the public functions. */
+int ev_bev_enable_(struct bev_private *b, short events);
+int ev_bev_disable_(struct bev_private *b, short events);
+void ev_bev_setcb_(struct bev_private *b, bufferevent_data_cb readcb,
+    bufferevent_data_cb writecb, bufferevent_event_cb eventcb, void *arg);
 
 /* ---- lock.c */
 
@@ -265,6 +283,8 @@ bool ev_bev_unlock_unref_(struct bev_private *b);
 /* B is not yet shared: gives it (and what is under it) LOCK, or an own lock for
  * NULL. 0; -1 if memory is short. Nothing happens without threads. */
 int ev_bev_enable_locking_(struct bev_private *b, void *lock);
+/* LOCK is borrowed, and B has none yet. */
+void ev_bev_use_lock_(struct bev_private *b, void *lock);
 
 /* ---- deferred.c */
 
@@ -276,6 +296,10 @@ void ev_bev_trigger_(struct bev_private *b, short iotype, int options);
 void ev_bev_schedule_work_(struct bev_private *b);
 /* Forgets what is scheduled and pending. Locked. */
 void ev_bev_deferred_cancel_(struct bev_private *b);
+/* Around a change of base or priority: takes the pass out of the loop; true if
+ * it was in. And schedules it if there is something to do. Locked. */
+bool ev_bev_deferred_withdraw_(struct bev_private *b);
+void ev_bev_deferred_resume_(struct bev_private *b);
 
 /* ---- suspend.c */
 
@@ -291,6 +315,8 @@ void ev_bev_check_watermark_(struct bev_private *b);
 int ev_bev_arm_(struct bev_private *b, short event);
 void ev_bev_disarm_(struct bev_private *b, short event);
 void ev_bev_adjust_armed_(struct bev_private *b);
+/* Disables the direction and tells the eventcb. */
+void ev_bev_timed_out_(struct bev_private *b, short event);
 /* For kinds without a descriptor: ev_read and ev_write are plain timers. Reset
  * starts or restarts those of EVENTS that have a time; the timeouts
  * themselves disable the direction and tell the eventcb. */
@@ -311,6 +337,8 @@ ev_ssize_t ev_bev_read_max_(struct bev_private *b);
 ev_ssize_t ev_bev_write_max_(struct bev_private *b);
 void ev_bev_charge_read_(struct bev_private *b, ev_ssize_t bytes);
 void ev_bev_charge_write_(struct bev_private *b, ev_ssize_t bytes);
+/* Locked. The loop of BASE runs the timer from now on. */
+void ev_bev_limit_set_base_(struct bev_private *b, struct event_base *base);
 /* Locked, in bufferevent_free(): leaves the group, stops the timer. */
 void ev_bev_limit_unlink_(struct bev_private *b);
 /* Nothing runs any more. */

@@ -1,1 +1,1 @@
-libcompat_core_la_SOURCES += 
+libcompat_core_la_SOURCES += %D%/listener.c

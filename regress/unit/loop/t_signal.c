@@ -1,0 +1,197 @@
+/* Signals: storms, several bases, what was there before. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bases.h"
+
+static int calls;
+
+static void
+count(evutil_socket_t sig, short what, void *arg)
+{
+	assert_int_equal(what, EV_SIGNAL);
+	calls++;
+}
+
+static void
+ignore_log(int severity, const char *msg)
+{
+}
+
+#define STORM 20000
+
+/* More than any pipe holds; each one is counted. */
+static void
+storm(struct event_base *base)
+{
+	struct event *ev = evsignal_new(base, SIGUSR1, count, NULL);
+	int i;
+
+	calls = 0;
+	event_add(ev, NULL);
+	for (i = 0; i < STORM; i++)
+		raise(SIGUSR1);
+	event_base_loop(base, EVLOOP_ONCE);
+	assert_int_equal(calls, STORM);
+	event_free(ev);
+}
+
+static void
+no_signal_is_lost(void **state)
+{
+	on_every_kind(storm);
+}
+
+static void
+deleting(evutil_socket_t sig, short what, void *arg)
+{
+	if (++calls == 2)
+		event_del(arg);
+}
+
+static void
+del_in_callback(struct event_base *base)
+{
+	struct event *ev =
+	    evsignal_new(base, SIGUSR1, deleting, event_self_cbarg());
+	int i;
+
+	calls = 0;
+	event_add(ev, NULL);
+	for (i = 0; i < 5; i++)
+		raise(SIGUSR1);
+	event_base_dispatch(base);
+	assert_int_equal(calls, 2);
+	event_free(ev);
+}
+
+static void
+deleting_ends_the_calls(void **state)
+{
+	on_every_kind(del_in_callback);
+}
+
+static volatile sig_atomic_t own_handler;
+
+static void
+on_own(int sig)
+{
+	own_handler++;
+}
+
+/* Two bases on one signal: the handler that was there before comes back when
+ * the last event is gone, in whatever order they go. */
+static void
+handlers_come_back(void **state)
+{
+	struct event_base *a = base_of(&kinds[0]), *b = base_of(&kinds[1]);
+	struct event *ea, *eb;
+	int order;
+
+	event_set_log_callback(ignore_log);
+	signal(SIGUSR2, on_own);
+	for (order = 0; order < 2; order++) {
+		own_handler = 0;
+		ea = evsignal_new(a, SIGUSR2, count, NULL);
+		eb = evsignal_new(b, SIGUSR2, count, NULL);
+		event_add(ea, NULL);
+		event_add(eb, NULL);
+		event_free(order == 0 ? ea : eb);
+		raise(SIGUSR2);
+		assert_int_equal(own_handler, 0);
+		event_free(order == 0 ? eb : ea);
+		raise(SIGUSR2);
+		assert_int_equal(own_handler, 1);
+	}
+	event_base_free(a);
+	event_base_free(b);
+	event_set_log_callback(NULL);
+}
+
+/* The base that added last gets them; another one by entering its loop; and
+ * when the receiver is freed the one that is left. */
+static void
+one_base_at_a_time(void **state)
+{
+	struct event_base *a = base_of(&kinds[0]), *b = base_of(&kinds[4]);
+	struct event *ea = evsignal_new(a, SIGUSR1, count, NULL);
+	struct event *eb = evsignal_new(b, SIGUSR1, count, NULL);
+
+	event_set_log_callback(ignore_log);
+	event_add(ea, NULL);
+	event_add(eb, NULL);
+	calls = 0;
+	raise(SIGUSR1);
+	event_base_loop(b, EVLOOP_NONBLOCK);
+	assert_int_equal(calls, 1);
+	event_base_loop(a, EVLOOP_NONBLOCK);
+	assert_int_equal(calls, 1);
+	raise(SIGUSR1);
+	event_base_loop(a, EVLOOP_NONBLOCK);
+	assert_int_equal(calls, 2);
+	event_base_loop(b, EVLOOP_NONBLOCK);
+	event_free(eb);
+	event_base_free(b);
+	raise(SIGUSR1);
+	event_base_loop(a, EVLOOP_NONBLOCK);
+	assert_int_equal(calls, 3);
+	event_free(ea);
+	event_base_free(a);
+	event_set_log_callback(NULL);
+}
+
+/* What the parent caught and has not handled is not the child's. */
+static void
+fork_with_pending(struct event_base *base)
+{
+	struct event *ev = evsignal_new(base, SIGUSR1, count, NULL);
+	int status;
+	pid_t pid;
+
+	calls = 0;
+	event_add(ev, NULL);
+	raise(SIGUSR1);
+	pid = fork();
+	if (pid == 0) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		if (calls != 0)
+			_exit(1);
+		raise(SIGUSR1);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		_exit(calls == 1 ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(calls, 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(calls, 1);
+	event_free(ev);
+}
+
+static void
+a_child_has_its_own_signals(void **state)
+{
+	on_every_kind(fork_with_pending);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(no_signal_is_lost),
+	    cmocka_unit_test(deleting_ends_the_calls),
+	    cmocka_unit_test(handlers_come_back),
+	    cmocka_unit_test(one_base_at_a_time),
+	    cmocka_unit_test(a_child_has_its_own_signals),
+	};
+
+	return cmocka_run_group_tests_name("loop signals", tests, NULL, NULL);
+}

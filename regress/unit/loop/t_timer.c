@@ -1,0 +1,391 @@
+/* Timeouts: order, pushing back, removal, common ones, the clock of a pass. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bases.h"
+#include "compat/loop/heap.h"
+#include "compat/util/rand.h"
+
+EVENT2_EXPORT_SYMBOL void event_base_assert_ok_(struct event_base *base);
+
+static int64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* ---- the heap alone */
+
+#define N_HEAP 500
+
+static void
+random_time(struct evutil_weakrand_state *rnd, struct event *ev)
+{
+	ev->ev_timeout.tv_sec = evutil_weakrand_range_(rnd, 1000);
+	ev->ev_timeout.tv_usec = evutil_weakrand_range_(rnd, 1000000);
+}
+
+static void
+heap_sorts_after_random_changes(void **state)
+{
+	struct evutil_weakrand_state rnd;
+	static struct event ev[N_HEAP];
+	struct min_heap h;
+	int64_t last = -1;
+	size_t left = 0;
+	int i;
+
+	evutil_weakrand_seed_(&rnd, 12345);
+	min_heap_ctor_(&h);
+	for (i = 0; i < N_HEAP; i++) {
+		random_time(&rnd, &ev[i]);
+		min_heap_elem_init_(&ev[i]);
+		assert_int_equal(min_heap_push_(&h, &ev[i]), 0);
+	}
+	for (i = 0; i < 10 * N_HEAP; i++) {
+		struct event *e = &ev[evutil_weakrand_range_(&rnd, N_HEAP)];
+
+		if (e->ev_timeout_pos.min_heap_idx < 0) {
+			random_time(&rnd, e);
+			assert_int_equal(min_heap_push_(&h, e), 0);
+		} else if (i % 3 == 0) {
+			assert_int_equal(min_heap_erase_(&h, e), 0);
+			assert_int_equal(min_heap_erase_(&h, e), -1);
+		} else {
+			random_time(&rnd, e);
+			min_heap_adjust_(&h, e);
+		}
+	}
+	for (i = 0; i < N_HEAP; i++)
+		left += ev[i].ev_timeout_pos.min_heap_idx >= 0;
+	assert_int_equal(min_heap_size_(&h), left);
+	while (min_heap_size_(&h) > 0) {
+		struct event *e = min_heap_pop_(&h);
+
+		assert_true(min_heap_key_(&e->ev_timeout) >= last);
+		last = min_heap_key_(&e->ev_timeout);
+		left--;
+	}
+	assert_int_equal(left, 0);
+	assert_null(min_heap_pop_(&h));
+	min_heap_dtor_(&h);
+}
+
+/* ---- in a base */
+
+static char name_a[] = "a", name_b[] = "b", name_c[] = "c", name_d[] = "d";
+static char order[64];
+static int64_t at[8];
+static int fired;
+
+static void
+note(evutil_socket_t fd, short what, void *arg)
+{
+	assert_int_equal(what, EV_TIMEOUT);
+	strncat(order, arg, sizeof(order) - strlen(order) - 1);
+	at[fired++ % 8] = now_us();
+}
+
+static void
+reset(void)
+{
+	order[0] = '\0';
+	fired = 0;
+}
+
+static const struct timeval *
+ms(int n)
+{
+	static struct timeval tv[4];
+	static int i;
+
+	i = (i + 1) % 4;
+	tv[i].tv_sec = n / 1000;
+	tv[i].tv_usec = n % 1000 * 1000;
+	return &tv[i];
+}
+
+static void
+fire_in_order(struct event_base *base)
+{
+	struct event *a = evtimer_new(base, note, name_a),
+		     *b = evtimer_new(base, note, name_b),
+		     *c = evtimer_new(base, note, name_c),
+		     *d = evtimer_new(base, note, name_d);
+	int64_t start = now_us();
+
+	reset();
+	event_add(a, ms(12));
+	event_add(b, ms(3));
+	event_add(c, ms(6));
+	event_add(d, ms(1));
+	event_add(d, ms(9)); /* pushed back */
+	event_base_assert_ok_(base);
+	assert_int_equal(event_base_dispatch(base), 1);
+	assert_string_equal(order, "bcda");
+	assert_true(at[0] - start >= 3000);
+	assert_true(at[3] - start >= 12000);
+	reset();
+	event_add(a, ms(2000000));
+	event_add(a, ms(1)); /* brought forward */
+	event_add(b, ms(1));
+	event_del(b);
+	assert_int_equal(event_base_dispatch(base), 1);
+	assert_string_equal(order, "a");
+	event_free(a);
+	event_free(b);
+	event_free(c);
+	event_free(d);
+}
+
+static void
+timers_fire_in_order(void **state)
+{
+	on_every_kind(fire_in_order);
+}
+
+static void
+odd_times(struct event_base *base)
+{
+	struct event *a = evtimer_new(base, note, name_a),
+		     *b = evtimer_new(base, note, name_b);
+	struct timeval never = {.tv_sec = LONG_MAX, .tv_usec = 999999};
+	struct timeval past = {.tv_sec = -5, .tv_usec = 0};
+	struct timeval usecs = {.tv_sec = 0, .tv_usec = 5000000};
+	struct timeval tv, now;
+
+	reset();
+	assert_int_equal(event_add(a, &never), 0);
+	assert_true(event_pending(a, EV_TIMEOUT, &tv));
+	assert_int_equal(event_add(b, &past), 0);
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_string_equal(order, "b");
+	assert_true(event_pending(a, EV_TIMEOUT, NULL));
+	assert_int_equal(event_add(a, &usecs), 0);
+	evutil_gettimeofday(&now, NULL);
+	assert_true(event_pending(a, EV_TIMEOUT, &tv));
+	assert_in_range(tv.tv_sec - now.tv_sec, 4, 6);
+	assert_int_equal(event_remove_timer(a), 0);
+	assert_false(event_pending(a, EV_TIMEOUT, NULL));
+	event_base_assert_ok_(base);
+	event_free(a);
+	event_free(b);
+}
+
+static void
+odd_times_are_taken(void **state)
+{
+	on_every_kind(odd_times);
+}
+
+static void
+repeat(evutil_socket_t fd, short what, void *arg)
+{
+	struct event *ev = arg;
+
+	if (++fired == 5)
+		event_del(ev);
+}
+
+static void
+persistent_timer(struct event_base *base)
+{
+	struct event *ev =
+	    event_new(base, -1, EV_PERSIST, repeat, event_self_cbarg());
+	int64_t start = now_us();
+
+	reset();
+	event_add(ev, ms(2));
+	assert_int_equal(event_base_dispatch(base), 1);
+	assert_int_equal(fired, 5);
+	assert_true(now_us() - start >= 10000);
+	event_free(ev);
+}
+
+static void
+persistent_timers_keep_their_period(void **state)
+{
+	on_every_kind(persistent_timer);
+}
+
+/* A descriptor that is ready when the time is up: the callback hears of both
+ * and nothing is lost. */
+static short heard;
+
+static void
+hear(evutil_socket_t fd, short what, void *arg)
+{
+	heard |= what;
+}
+
+static void
+ready_and_late(struct event_base *base)
+{
+	int pair[2];
+	struct event *ev;
+
+	assert_int_equal(evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ev = event_new(base, pair[0], EV_READ, hear, NULL);
+	heard = 0;
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	event_add(ev, ms(0));
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_int_equal(heard, EV_READ | EV_TIMEOUT);
+	assert_false(event_pending(ev, EV_READ | EV_TIMEOUT, NULL));
+	event_free(ev);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void
+readiness_survives_a_timeout(void **state)
+{
+	on_every_kind(ready_and_late);
+}
+
+/* Adding an event again that is active with a timeout takes only the timeout
+ * back. */
+static void
+renewed_while_active(struct event_base *base)
+{
+	struct event *ev = event_new(base, -1, 0, hear, NULL);
+
+	heard = 0;
+	event_active(ev, EV_TIMEOUT | EV_READ, 1);
+	event_add(ev, ms(1000000));
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(heard, EV_READ);
+	heard = 0;
+	event_active(ev, EV_TIMEOUT, 1);
+	event_add(ev, ms(1000000));
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(heard, 0);
+	event_free(ev);
+}
+
+static void
+a_new_timeout_voids_only_the_old_one(void **state)
+{
+	on_every_kind(renewed_while_active);
+}
+
+/* ---- common timeouts */
+
+static void
+common(struct event_base *base)
+{
+	const struct timeval *five, *again;
+	struct event *ev[20];
+	int i;
+
+	five = event_base_init_common_timeout(base, ms(5));
+	assert_non_null(five);
+	again = event_base_init_common_timeout(base, five);
+	assert_ptr_equal(five, again);
+	reset();
+	for (i = 0; i < 20; i++) {
+		ev[i] = evtimer_new(base, note, name_c);
+		event_add(ev[i], five);
+	}
+	event_add(ev[3], ms(1)); /* from the queue to the heap */
+	event_add(ev[4], ms(1000000));
+	event_add(ev[4], five); /* and back */
+	event_del(ev[0]);
+	event_base_assert_ok_(base);
+	assert_int_equal(event_base_dispatch(base), 1);
+	assert_int_equal(fired, 19);
+	event_add(ev[1], five);
+	event_del(ev[1]); /* an empty queue keeps no loop alive */
+	assert_int_equal(event_base_loop(base, EVLOOP_NONBLOCK), 1);
+	for (i = 0; i < 20; i++)
+		event_free(ev[i]);
+}
+
+static void
+common_timeouts(void **state)
+{
+	on_every_kind(common);
+}
+
+static void
+common_timeouts_are_limited(void **state)
+{
+	struct event_base *base = base_of(&kinds[0]);
+	int i;
+
+	for (i = 0; i < 256; i++)
+		assert_non_null(
+		    event_base_init_common_timeout(base, ms(i + 1)));
+	assert_null(event_base_init_common_timeout(base, ms(300)));
+	assert_non_null(event_base_init_common_timeout(base, ms(256)));
+	assert_null(event_base_init_common_timeout(NULL, ms(1)));
+	assert_null(event_base_init_common_timeout(base, NULL));
+	event_base_free(base);
+}
+
+/* ---- the clock */
+
+static struct timeval seen[3];
+
+static void
+look(evutil_socket_t fd, short what, void *arg)
+{
+	struct event_base *base = arg;
+	int64_t until = now_us() + 2000;
+
+	assert_int_equal(event_base_gettimeofday_cached(base, &seen[0]), 0);
+	while (now_us() < until)
+		;
+	assert_int_equal(event_base_gettimeofday_cached(base, &seen[1]), 0);
+	assert_int_equal(event_base_update_cache_time(base), 0);
+	assert_int_equal(event_base_gettimeofday_cached(base, &seen[2]), 0);
+}
+
+static void
+time_stands_still_in_a_pass(void **state)
+{
+	struct event_base *base = base_of(&kinds[0]);
+
+	event_base_once(base, -1, EV_TIMEOUT, look, base, NULL);
+	event_base_dispatch(base);
+	assert_true(evutil_timercmp(&seen[0], &seen[1], ==));
+	assert_true(evutil_timercmp(&seen[1], &seen[2], <));
+	event_base_free(base);
+	base = base_with_flags(&kinds[0], EVENT_BASE_FLAG_NO_CACHE_TIME);
+	event_base_once(base, -1, EV_TIMEOUT, look, base, NULL);
+	event_base_dispatch(base);
+	assert_true(evutil_timercmp(&seen[0], &seen[1], <));
+	event_base_free(base);
+	assert_int_equal(event_base_update_cache_time(NULL), -1);
+	assert_int_equal(event_gettime_monotonic(NULL, &seen[0]), -1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(heap_sorts_after_random_changes),
+	    cmocka_unit_test(timers_fire_in_order),
+	    cmocka_unit_test(odd_times_are_taken),
+	    cmocka_unit_test(persistent_timers_keep_their_period),
+	    cmocka_unit_test(readiness_survives_a_timeout),
+	    cmocka_unit_test(a_new_timeout_voids_only_the_old_one),
+	    cmocka_unit_test(common_timeouts),
+	    cmocka_unit_test(common_timeouts_are_limited),
+	    cmocka_unit_test(time_stands_still_in_a_pass),
+	};
+
+	return cmocka_run_group_tests_name("loop timers", tests, NULL, NULL);
+}
