@@ -19,6 +19,7 @@ include %D%/buffer/local.mk
 include %D%/bev/local.mk
 include %D%/net/local.mk
 include %D%/dns/local.mk
+include %D%/http/local.mk
 
 pkglib_LTLIBRARIES += libevent_core.la libevent.la libevent_extra.la
 
