@@ -141,7 +141,10 @@ wait_cond(void *cond, void *mutex, const struct timeval *timeout)
 	return r == 0 ? 0 : -1;
 }
 
-/* Ids first: from the first lock on it is known who holds it. */
+/* Ids first: from the first lock on it is known who holds it.
+ *
+ * Where the program has set locks of its own, those go on serving: libevent
+ * warns and answers 0, and so do we. Our conditions are for our locks only. */
 int
 evthread_use_pthreads(void)
 {
@@ -162,7 +165,7 @@ evthread_use_pthreads(void)
 	};
 
 	evthread_set_id_callback(current_thread_id);
-	if (evthread_set_condition_callbacks(&conditions) != 0)
-		return -1;
-	return evthread_set_lock_callbacks(&locks);
+	if (evthread_set_lock_callbacks(&locks) == 0)
+		(void)evthread_set_condition_callbacks(&conditions);
+	return 0;
 }

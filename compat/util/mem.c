@@ -45,10 +45,11 @@ event_mm_calloc_(size_t count, size_t size)
 
 	if (UNLIKELY(count == 0 || size == 0))
 		return NULL;
+	/* libc checks this too, but a sanitizer's calloc() aborts. */
+	if (UNLIKELY(__builtin_mul_overflow(count, size, &total)))
+		return out_of_memory();
 	if (user_malloc == NULL)
 		return calloc(count, size);
-	if (__builtin_mul_overflow(count, size, &total))
-		return out_of_memory();
 	p = user_malloc(total);
 	if (p == NULL)
 		return out_of_memory();

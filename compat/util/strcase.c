@@ -8,25 +8,31 @@
 _Static_assert(
     sizeof(long long) == sizeof(ev_int64_t), "strtoll() parses 64 bits");
 
+static inline int
+compare_folded(const char *a, const char *b, size_t n)
+{
+	for (; n > 0; n--, a++, b++) {
+		unsigned char x = (unsigned char)ev_tolower(*a);
+		unsigned char y = (unsigned char)ev_tolower(*b);
+
+		if (x != y)
+			return x < y ? -1 : 1;
+		if (x == '\0')
+			break;
+	}
+	return 0;
+}
+
 int
 evutil_ascii_strcasecmp(const char *str1, const char *str2)
 {
-	return evutil_ascii_strncasecmp(str1, str2, EV_SIZE_MAX);
+	return compare_folded(str1, str2, EV_SIZE_MAX);
 }
 
 int
 evutil_ascii_strncasecmp(const char *str1, const char *str2, size_t n)
 {
-	for (; n > 0; n--, str1++, str2++) {
-		unsigned char a = (unsigned char)ev_tolower(*str1);
-		unsigned char b = (unsigned char)ev_tolower(*str2);
-
-		if (a != b)
-			return a < b ? -1 : 1;
-		if (a == '\0')
-			break;
-	}
-	return 0;
+	return compare_folded(str1, str2, n);
 }
 
 void

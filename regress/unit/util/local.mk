@@ -32,6 +32,7 @@ TESTS += $(unit_util_tests)
 %C%_t_socket_LDADD = $(UNIT_LIBS)
 %C%_t_str_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_str_LDADD = $(UNIT_LIBS)
+%C%_t_str_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=secure_getenv
 %C%_t_time_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_time_LDADD = $(UNIT_LIBS)
 %C%_t_time_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=gettimeofday

@@ -72,7 +72,7 @@ set_up_in_log_callback(int severity, const char *text)
 	(void)severity;
 	(void)text;
 	event_set_log_callback(NULL); /* lest it be called for ever */
-	CHECK(evthread_use_pthreads() == -1);
+	CHECK(evthread_use_pthreads() == 0);
 }
 
 static void *
@@ -106,7 +106,10 @@ set_up_within_set_up(void)
 
 	CHECK(evthread_set_lock_callbacks(&others) == 0);
 	event_set_log_callback(set_up_in_log_callback);
-	(void)evthread_use_pthreads();
+	CHECK(evthread_use_pthreads() == 0);
+	CHECK(evthread_lock_fns_.alloc == no_lock);
+	/* Conditions of pthreads know nothing of such locks. */
+	CHECK(evthread_cond_fns_.alloc_condition == NULL);
 }
 
 static long counter;

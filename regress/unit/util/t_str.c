@@ -1,4 +1,6 @@
-/* ASCII strings, printing, environment, whole files. */
+/* ASCII strings, printing, environment, whole files. secure_getenv() is
+ * replaced at link time, so that the process is privileged when a test wants it
+ * to be. */
 #include "child.h"
 #include "compat/util/mem.h"
 #include "compat/util/socket.h"
@@ -154,12 +156,25 @@ clearing(void **state)
 	assert_memory_equal(secret, "\0\0\0\0\0\0", sizeof(secret));
 }
 
+static int is_privileged;
+
+char *__wrap_secure_getenv(const char *name);
+
+char *
+__wrap_secure_getenv(const char *name)
+{
+	return is_privileged ? NULL : getenv(name);
+}
+
 static void
 environment(void **state)
 {
 	(void)state;
 	assert_int_equal(setenv("EVENT_UNIT_TEST", "1", 1), 0);
 	assert_string_equal(evutil_getenv_("EVENT_UNIT_TEST"), "1");
+	is_privileged = 1;
+	assert_null(evutil_getenv_("EVENT_UNIT_TEST"));
+	is_privileged = 0;
 	unsetenv("EVENT_UNIT_TEST");
 	assert_null(evutil_getenv_("EVENT_UNIT_TEST"));
 }
