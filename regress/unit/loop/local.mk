@@ -1,6 +1,16 @@
 if HAVE_CMOCKA
 noinst_HEADERS += %D%/bases.h
-LOOP_TESTS = %D%/t_close %D%/t_event %D%/t_run %D%/t_signal %D%/t_timer
+LOOP_TESTS = %D%/t_close \
+	%D%/t_config \
+	%D%/t_debug \
+	%D%/t_event \
+	%D%/t_faults \
+	%D%/t_fork \
+	%D%/t_many \
+	%D%/t_run \
+	%D%/t_signal \
+	%D%/t_thread \
+	%D%/t_timer
 check_PROGRAMS += $(LOOP_TESTS)
 TESTS += $(LOOP_TESTS)
 
@@ -8,9 +18,32 @@ TESTS += $(LOOP_TESTS)
 %C%_t_close_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_close_LDADD = $(UNIT_LIBS)
 
+%C%_t_config_SOURCES = %D%/t_config.c
+%C%_t_config_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_config_LDADD = $(UNIT_LIBS)
+
+%C%_t_debug_SOURCES = %D%/t_debug.c
+%C%_t_debug_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_debug_LDADD = $(UNIT_LIBS)
+
 %C%_t_event_SOURCES = %D%/t_event.c
 %C%_t_event_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_event_LDADD = $(UNIT_LIBS)
+
+%C%_t_faults_SOURCES = %D%/t_faults.c
+%C%_t_faults_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_faults_LDADD = $(UNIT_LIBS)
+%C%_t_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_setup \
+	-Wl,--wrap=aio_sys_io_submit -Wl,--wrap=aio_sys_io_getevents \
+	-Wl,--wrap=aio_sys_io_cancel -Wl,--wrap=aio_sys_now
+
+%C%_t_fork_SOURCES = %D%/t_fork.c compat/util/lock_pthread.c
+%C%_t_fork_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_fork_LDADD = $(UNIT_LIBS)
+
+%C%_t_many_SOURCES = %D%/t_many.c
+%C%_t_many_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_many_LDADD = $(UNIT_LIBS)
 
 %C%_t_run_SOURCES = %D%/t_run.c
 %C%_t_run_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -19,6 +52,10 @@ TESTS += $(LOOP_TESTS)
 %C%_t_signal_SOURCES = %D%/t_signal.c
 %C%_t_signal_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_signal_LDADD = $(UNIT_LIBS)
+
+%C%_t_thread_SOURCES = %D%/t_thread.c compat/util/lock_pthread.c
+%C%_t_thread_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_thread_LDADD = $(UNIT_LIBS)
 
 %C%_t_timer_SOURCES = %D%/t_timer.c
 %C%_t_timer_CPPFLAGS = $(UNIT_CPPFLAGS)

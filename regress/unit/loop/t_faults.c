@@ -1,0 +1,347 @@
+/* The whole loop while the kernel's AIO fails: io_setup, io_submit,
+ * io_getevents and io_cancel each fail at every call index, once or from there
+ * on, with each errno that is known. Whatever happens, every event is heard,
+ * nothing spins, nothing aborts. One process a case, since contexts are kept by
+ * the process. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "aio/sys.h"
+#include "bases.h"
+
+enum call { SETUP, SUBMIT, GETEVENTS, CANCEL, N_CALLS };
+
+static const char *const call_names[] = {
+    "io_setup", "io_submit", "io_getevents", "io_cancel"};
+static const int errnos[] = {
+    EAGAIN, EINVAL, EBADF, EINTR, EPERM, EACCES, ENOSYS};
+
+static struct {
+	enum call call;
+	int index;    /* of the first call that fails */
+	int for_good; /* and all after it */
+	int err;
+} fault = {.index = -1};
+static int n_calls[N_CALLS];
+
+/* Far more than the scenario needs: a spin ends here. */
+#define MAX_CALLS 20000
+
+static int
+fails(enum call call)
+{
+	int n = n_calls[call]++;
+
+	if (n > MAX_CALLS)
+		_exit(90 + (int)call);
+	if (call != fault.call || fault.index < 0)
+		return 0;
+	return n == fault.index || (fault.for_good && n > fault.index);
+}
+
+int __real_aio_sys_io_setup(unsigned nr, aio_context_t *out);
+int __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out);
+int __real_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
+int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
+int __real_aio_sys_io_cancel(aio_context_t id, struct iocb *poll);
+int __wrap_aio_sys_io_cancel(aio_context_t id, struct iocb *poll);
+int __real_aio_sys_io_getevents(aio_context_t id, long min, long nr,
+    struct io_event *out, const struct timespec *timeout);
+int __wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
+    struct io_event *out, const struct timespec *timeout);
+
+int
+__wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out)
+{
+	return fails(SETUP) ? -fault.err : __real_aio_sys_io_setup(nr, out);
+}
+
+int
+__wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls)
+{
+	return fails(SUBMIT) ? -fault.err
+			     : __real_aio_sys_io_submit(id, nr, polls);
+}
+
+int
+__wrap_aio_sys_io_cancel(aio_context_t id, struct iocb *poll)
+{
+	return fails(CANCEL) ? -fault.err : __real_aio_sys_io_cancel(id, poll);
+}
+
+int
+__wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
+    struct io_event *out, const struct timespec *timeout)
+{
+	return fails(GETEVENTS)
+		   ? -fault.err
+		   : __real_aio_sys_io_getevents(id, min, nr, out, timeout);
+}
+
+/* A clock that runs fast: the adaptive policy soon takes the base for old. */
+uint64_t __real_aio_sys_now(void);
+uint64_t __wrap_aio_sys_now(void);
+
+uint64_t
+__wrap_aio_sys_now(void)
+{
+	static uint64_t ahead;
+
+	ahead += 2000000000u;
+	return __real_aio_sys_now() + ahead;
+}
+
+/* ---- the scenario */
+
+#define CHURN 400
+
+#define N     12
+
+static struct event ev[N];
+static int pair[N][2], heard[N];
+
+static void
+hear(evutil_socket_t fd, short what, void *arg)
+{
+	long i = (struct event *)arg - ev;
+	char c;
+
+	if (what & EV_READ) {
+		if (read(fd, &c, 1) == 1)
+			heard[i]++;
+	} else {
+		heard[i]++; /* writable */
+	}
+}
+
+#define NEED(cond)                                                             \
+	do {                                                                   \
+		if (!(cond))                                                   \
+			return __LINE__ % 80 + 1;                              \
+	} while (0)
+
+/* Pokes each and waits until all are heard. 0 is well. */
+static int
+poke_all(struct event_base *base, int n)
+{
+	int i, passes;
+
+	memset(heard, 0, sizeof(heard));
+	for (i = 0; i < n; i++)
+		NEED(write(pair[i][1], "x", 1) == 1);
+	for (passes = 0; passes < 1000; passes++) {
+		for (i = 0; i < n && heard[i] == 1; i++)
+			;
+		if (i == n)
+			return 0;
+		NEED(event_base_loop(base, EVLOOP_ONCE) == 0);
+	}
+	return 79;
+}
+
+/* Persistent and one-shot readers, withdrawal in flight with close at once,
+ * both directions, timers beside descriptors. */
+static int
+scenario(struct event_base *base)
+{
+	struct timeval soon = {0, 500};
+	int i, round, r;
+
+	for (i = 0; i < N; i++)
+		NEED(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+			 pair[i]) == 0);
+	for (i = 0; i < N; i++) {
+		event_assign(&ev[i], base, pair[i][0],
+		    i % 2 != 0 ? EV_READ : EV_READ | EV_PERSIST, hear,
+		    event_self_cbarg());
+		NEED(event_add(&ev[i], NULL) == 0);
+	}
+	for (round = 0; round < 6; round++) {
+		if ((r = poke_all(base, N)) != 0)
+			return r;
+		for (i = 1; i < N; i += 2)
+			NEED(event_add(&ev[i], NULL) == 0);
+		event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+		/* delete one in flight, and add it again */
+		NEED(event_del(&ev[round]) == 0);
+		NEED(event_add(&ev[round], round % 2 ? &soon : NULL) == 0);
+	}
+	/* delete in flight and close: the other end sees it. An injected
+	 * failure of the cancelling itself may keep the file, which is the
+	 * kernel's. */
+	for (i = 0; i < N; i += 3) {
+		char c;
+
+		NEED(event_del(&ev[i]) == 0);
+		close(pair[i][0]);
+		NEED(read(pair[i][1], &c, 1) == 0 || fault.index >= 0);
+		close(pair[i][1]);
+		NEED(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+			 pair[i]) == 0);
+		event_assign(&ev[i], base, pair[i][0], EV_READ | EV_PERSIST,
+		    hear, event_self_cbarg());
+		NEED(event_add(&ev[i], NULL) == 0);
+	}
+	for (i = 0; i < N; i++)
+		event_add(&ev[i], NULL);
+	if ((r = poke_all(base, N)) != 0)
+		return r;
+	for (i = 0; i < N; i++)
+		event_del(&ev[i]);
+	NEED(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED) == 0);
+	return 0;
+}
+
+/* Interest that comes and goes, so that adaptive goes to AIO. */
+static int
+churn(struct event_base *base)
+{
+	struct event user;
+	int i, p[2];
+
+	for (i = 0; i < CHURN; i++) {
+		NEED(pipe(p) == 0);
+		event_assign(&user, base, p[1], EV_WRITE, hear, &ev[0]);
+		NEED(event_add(&user, NULL) == 0);
+		NEED(event_base_loop(base, EVLOOP_ONCE) == 0);
+		close(p[0]);
+		close(p[1]);
+	}
+	return 0;
+}
+
+static int
+run(const struct kind *k)
+{
+	struct event_base *base = base_of(k);
+	int r = churn(base);
+
+	if (r == 0)
+		r = scenario(base);
+	event_base_free(base);
+	return r;
+}
+
+static int
+run_case(const struct kind *k)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		alarm(60);
+		memset(n_calls, 0, sizeof(n_calls));
+		_exit(run(k));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* How often the scenario makes each call when nothing fails. */
+static void
+count_calls(const struct kind *k, int counts[N_CALLS])
+{
+	int report[2], i;
+	pid_t pid;
+
+	assert_int_equal(pipe(report), 0);
+	pid = fork();
+	if (pid == 0) {
+		int r = run(k);
+
+		if (write(report[1], n_calls, sizeof(n_calls)) !=
+		    sizeof(n_calls))
+			r = 1;
+		_exit(r);
+	}
+	close(report[1]);
+	assert_int_equal(
+	    read(report[0], counts, sizeof(n_calls)), sizeof(n_calls));
+	close(report[0]);
+	assert_int_equal(waitpid(pid, &i, 0), pid);
+	assert_int_equal(i, 0);
+}
+
+static void
+each_call_of(const struct kind *k, enum call call, int n)
+{
+	size_t e;
+	int bad = 0;
+
+	fault.call = call;
+	assert_true(n > 0);
+	/* The churn makes many equal calls; a sample of them will do. */
+	for (fault.index = 0; fault.index<n; fault.index += fault.index> 20 &&
+				      fault.index + 40 < n
+				  ? 37
+				  : 1) {
+		for (e = 0; e < sizeof(errnos) / sizeof(errnos[0]); e++) {
+			fault.err = errnos[e];
+			for (fault.for_good = 0; fault.for_good < 2;
+			     fault.for_good++) {
+				int status = run_case(k);
+
+				if (status == 0)
+					continue;
+				print_error(
+				    "%s: call %d of %s fails with %s%s: "
+				    "status %d, signal %d\n",
+				    k->name, fault.index, call_names[call],
+				    strerror(fault.err),
+				    fault.for_good ? " for good" : "",
+				    WEXITSTATUS(status), WTERMSIG(status));
+				bad++;
+			}
+		}
+	}
+	fault.index = -1;
+	assert_int_equal(bad, 0);
+}
+
+static void
+each_call_fails(const struct kind *k)
+{
+	int counts[N_CALLS];
+	enum call call;
+
+	count_calls(k, counts);
+	for (call = 0; call < N_CALLS; call++) {
+		print_message("           %s: %d calls of %s\n", k->name,
+		    counts[call], call_names[call]);
+		each_call_of(k, call, counts[call]);
+	}
+}
+
+static void
+under_always(void **state)
+{
+	each_call_fails(&kinds[1]);
+}
+
+static void
+under_adaptive(void **state)
+{
+	each_call_fails(&kinds[0]);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(under_always),
+	    cmocka_unit_test(under_adaptive),
+	};
+
+	return cmocka_run_group_tests_name(
+	    "loop with AIO faults", tests, NULL, NULL);
+}
