@@ -140,17 +140,16 @@ write_size(struct bev_private *b)
 	return max;
 }
 
-/* After N bytes of at most MAX were written: whether and how to go on. */
+/* After a write that succeeded: whether and how to go on. Deferred work would
+ * run in this very pass, again and again while the receiver takes everything.
+ */
 static void
-continue_writing(struct bev_private *b, size_t max, size_t n)
+continue_writing(struct bev_private *b)
 {
-	if (ev_buffer_len_(b->bev.output) == 0 || !ev_bev_may_write(b)) {
+	if (ev_buffer_len_(b->bev.output) == 0 || !ev_bev_may_write(b))
 		ev_bev_disarm_(b, EV_WRITE);
-	} else if (n < max) {
+	else /* the rest of this pass belongs to others */
 		ev_bev_arm_(b, EV_WRITE);
-	} else if (!b->write_armed) {
-		ev_bev_schedule_work_(b);
-	}
 }
 
 static void
@@ -166,7 +165,7 @@ write_some(struct bev_private *b)
 		b->fd_used = true;
 		if (b->limit != NULL)
 			ev_bev_charge_write_(b, n);
-		continue_writing(b, max, (size_t)n);
+		continue_writing(b);
 		ev_bev_trigger_(b, EV_WRITE, 0);
 	} else if (n == 0) {
 		fail(b, EV_WRITE, BEV_EVENT_EOF, 0);

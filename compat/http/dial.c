@@ -76,7 +76,10 @@ report(struct evhttp_connection *evcon, enum evhttp_request_error error)
 void
 ev_http_dial_failed_(struct evhttp_connection *evcon, short what, int err)
 {
-	if ((what & BEV_EVENT_TIMEOUT) || err == ECONNREFUSED)
+	/* The error number of a failed look-up may be of any call before. */
+	bool no_name = bufferevent_socket_get_dns_error(evcon->bev) != 0;
+
+	if ((what & BEV_EVENT_TIMEOUT) || (err == ECONNREFUSED && !no_name))
 		report(evcon, EVREQ_HTTP_TIMEOUT);
 	else if (what & BEV_EVENT_EOF)
 		report(evcon, EVREQ_HTTP_EOF);
@@ -186,6 +189,7 @@ attempt(struct evhttp_connection *evcon, int (*how)(struct evhttp_connection *))
 	bool outer = evcon->dialing; /* a look-up can answer at once */
 	int err;
 
+	errno = 0;
 	evcon->dialing = true;
 	err = how(evcon);
 	if (err != 0 && !evcon->give_up)
