@@ -165,7 +165,9 @@ aio_settle_join(struct aio_combined *c)
 {
 	int rc;
 
-	if (c->flight.in_flight == 0)
+	/* Shared: also with nothing in flight. A poll that another thread arms
+	 * during the sleep may complete at once, and must wake the sleeper. */
+	if (c->flight.resfd < 0 || (!c->shared && c->flight.in_flight == 0))
 		return;
 	if (!c->shared && !c->flight.no_getevents && c->ep.wanted == 0)
 		return;
