@@ -140,6 +140,13 @@ make_test(const struct conform_case *todo, const struct conform_variant *v)
 	};
 }
 
+static void
+drop_test(const struct CMUnitTest *test)
+{
+	free(test->initial_state);
+	free((char *)test->name);
+}
+
 static bool
 applies(const struct conform_case *todo, const struct conform_variant *v)
 {
@@ -177,6 +184,8 @@ add_tests(struct CMUnitTest *tests, size_t n, const struct conform_variant *v,
 			tests[n] = make_test(todo, v);
 			if (chosen(tests[n].name, argc, argv))
 				n++;
+			else
+				drop_test(&tests[n]);
 		}
 	}
 	return n;
