@@ -272,6 +272,13 @@ count_calls(const struct kind *k, int counts[N_CALLS])
 	assert_int_equal(i, 0);
 }
 
+/* The churn makes many equal calls: a sample of those in the middle will do. */
+static int
+step_from(int index, int n)
+{
+	return index > 20 && index + 100 < n ? 97 : 1;
+}
+
 static void
 each_call_of(const struct kind *k, enum call call, int n)
 {
@@ -280,11 +287,8 @@ each_call_of(const struct kind *k, enum call call, int n)
 
 	fault.call = call;
 	assert_true(n > 0);
-	/* The churn makes many equal calls; a sample of them will do. */
-	for (fault.index = 0; fault.index<n; fault.index += fault.index> 20 &&
-				      fault.index + 40 < n
-				  ? 37
-				  : 1) {
+	for (fault.index = 0; fault.index < n;
+	     fault.index += step_from(fault.index, n)) {
 		for (e = 0; e < sizeof(errnos) / sizeof(errnos[0]); e++) {
 			fault.err = errnos[e];
 			for (fault.for_good = 0; fault.for_good < 2;
