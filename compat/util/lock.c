@@ -5,8 +5,8 @@
  * debugging these are the layer's, and the program's own lie below it
  * (lock_debug.c).
  *
- * Locking is on while .alloc is set. Turning it off leaves do-nothing functions
- * in .lock and .unlock, so that locks made before do no harm.
+ * Locking is on while .alloc is set. Turning it off takes away no more than
+ * that: locks made before go on working, and are freed as they were made.
  *
  * The setters may be called by several threads at once: programs that do not
  * know of each other (plugins) each call evthread_use_pthreads(). The mutex is
@@ -48,14 +48,6 @@ evthread_get_lock_callbacks(void)
 	return program_lock_fns();
 }
 
-static int
-do_nothing(unsigned mode, void *lock)
-{
-	(void)mode;
-	(void)lock;
-	return 0;
-}
-
 static bool
 are_same_lock_fns(const struct evthread_lock_callbacks *a,
     const struct evthread_lock_callbacks *b)
@@ -94,12 +86,10 @@ turn_locks_off(struct evthread_lock_callbacks *target)
 {
 	if (target->alloc == NULL)
 		return;
-	event_warnx("Locking is turned off while locks may exist: they no "
-		    "longer protect anything.");
+	event_warnx("Locking is turned off: what is made from now on is not "
+		    "protected.");
 	ev_lock_globals_free_();
-	memset(target, 0, sizeof(*target));
-	target->lock = do_nothing;
-	target->unlock = do_nothing;
+	target->alloc = NULL;
 }
 
 static int

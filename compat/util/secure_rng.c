@@ -72,7 +72,7 @@ evutil_secure_rng_init(void)
 }
 
 /* Takes any name, which is used only if getrandom() fails. */
-int
+int /* NOLINTNEXTLINE(readability-non-const-parameter): event2/util.h's */
 evutil_secure_rng_set_urandom_device_file(char *fname)
 {
 	if (fname == NULL)

@@ -69,8 +69,7 @@ run_child(void (*body)(void))
 		close(fds[0]);
 		close(fds[1]);
 		body();
-		fflush(NULL);
-		_exit(0);
+		exit(0); /* with what counts coverage and leaks */
 	}
 	close(fds[1]);
 	read_words(fds[0], &end);

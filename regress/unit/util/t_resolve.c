@@ -118,6 +118,8 @@ static const struct question questions[] = {
     {"1.2.3.4", "tftp", 0, SOCK_DGRAM, 0, 0, 0, "1.2.3.4:69/2/17"},
     {"1.2.3.4", "http", 0, SOCK_STREAM, 0, EVUTIL_AI_NUMERICSERV,
 	EVUTIL_EAI_NONAME, ""},
+    {"1.2.3.4", "http", 0, 0, IPPROTO_ICMP, 0, EVUTIL_EAI_NONAME, ""},
+    {"1.2.3.4", "http", 0, 0, 253, 0, 0, "1.2.3.4:80/0/253"},
     {"1.2.3.4", "no such service", 0, 0, 0, 0, EVUTIL_EAI_NONAME, ""},
     {"1.2.3.4", "65535", 0, SOCK_STREAM, 0, 0, 0, "1.2.3.4:65535/1/6"},
     {"1.2.3.4", "65536", 0, SOCK_STREAM, 0, 0, EVUTIL_EAI_NONAME, ""},

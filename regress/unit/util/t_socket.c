@@ -114,15 +114,18 @@ fill_descriptors(void)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET};
 	evutil_socket_t fds[2] = {5, 5};
+	int fd, last = 0;
 
 	event_set_log_callback(ignore_messages);
-	while (dup(0) >= 0)
-		;
+	while ((fd = dup(0)) >= 0)
+		last = fd;
 	CHECK(evutil_make_internal_pipe_(fds) == -1);
 	CHECK(errno == EMFILE && fds[0] == -1 && fds[1] == -1);
 	CHECK(evutil_socket_connect_(
 		  fds, (struct sockaddr *)&sin, sizeof(sin)) == -1);
 	CHECK(errno == EMFILE && fds[0] == -1);
+	for (fd = 3; fd <= last; fd++)
+		close(fd);
 }
 
 static void
