@@ -25,8 +25,9 @@
 #define PATIENCE_CANCELLED_MS 2000
 #define PATIENCE_UNKNOWN_MS   50
 /* Steps of waiting when io_getevents() itself fails. */
-#define PAUSE_US 200
-#define RETRIES  3
+#define PAUSE_US       200
+#define RETRIES        3
+#define INTERRUPTS_MAX 64
 
 void
 aio_flight_init(
@@ -61,6 +62,7 @@ aio_flight_open(struct aio_flight *f, bool user_ring)
 	f->limit = AIO_CONTEXT_EVENTS * 2 - AIO_CONTEXT_EVENTS / 4;
 	f->lost = 0;
 	f->no_getevents = false;
+	f->interrupts = 0;
 	if (reused)
 		++f->stats->contexts_reused;
 	else
@@ -173,6 +175,16 @@ evacuate(struct aio_flight *f, const char *where, int err)
 	aio_slots_each(f->slots, orphan_one, f);
 }
 
+/* Is RC of io_getevents() a failure for good? An interruption is, when it comes
+ * so often without a success that no signal can be behind it. */
+static bool
+is_hard_failure(struct aio_flight *f, int rc)
+{
+	if (rc >= 0)
+		f->interrupts = 0;
+	return rc < 0 && (rc != -EINTR || ++f->interrupts > INTERRUPTS_MAX);
+}
+
 static void
 reap_by_call(struct aio_flight *f)
 {
@@ -188,7 +200,7 @@ reap_by_call(struct aio_flight *f)
 			complete(f, &events[i]);
 		f->stats->reaped_syscall += rc > 0 ? (uint64_t)rc : 0;
 	} while (rc == AIO_FLIGHT_FETCH);
-	if (rc < 0 && rc != -EINTR)
+	if (is_hard_failure(f, rc))
 		evacuate(f, "io_getevents", rc);
 }
 
@@ -457,7 +469,7 @@ aio_flight_close(struct aio_flight *f)
 	withdraw_everything(f);
 	/* Polls that would not go would be taken for those of the next owner.
 	 */
-	if (f->in_flight > 0 || f->lost != 0)
+	if (f->in_flight > 0)
 		aio_context_destroy(f->ctx);
 	else
 		aio_context_put(f->ctx);
@@ -501,11 +513,8 @@ aio_flight_sleep(struct aio_flight *f, const struct timespec *timeout)
 		return 0;
 	rc = aio_sys_io_getevents(
 	    f->ctx->id, 1, AIO_FLIGHT_FETCH, f->fetched, timeout);
-	if (rc >= 0) {
-		f->fetched_count = (unsigned)rc;
-		return 0;
-	}
-	if (rc != -EINTR)
+	f->fetched_count = rc > 0 ? (unsigned)rc : 0;
+	if (is_hard_failure(f, rc))
 		f->no_getevents = true; /* another way, from the next pass on */
 	return 0;
 }
