@@ -68,7 +68,8 @@ int aio_settle_look(struct aio_slot *slot, bool *same);
 int aio_settle_all(struct aio_combined *c, enum aio_settling how);
 /* One slot, completely: somebody sleeps. 0 or -errno. */
 int aio_settle_now(struct aio_combined *c, struct aio_slot *slot);
-/* Before a sleep: lets epoll tell of completions if it must. */
+/* Before a sleep: lets epoll tell of completions if it must. In a shared
+ * backend it always must, since set() may arm polls while a thread sleeps. */
 void aio_settle_join(struct aio_combined *c);
 
 /* pass.c */

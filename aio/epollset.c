@@ -141,6 +141,13 @@ leave(struct aio_epollset *es, struct aio_slot *slot)
 		slot->flags |= AIO_SLOT_UNSURE;
 }
 
+void
+aio_epollset_remove(struct aio_epollset *es, struct aio_slot *slot)
+{
+	count_interest(es, slot, false);
+	drop(es, slot);
+}
+
 /* An unconfirmed registration may be left so for a few settlings. Not for
  * edges: the call is what makes the kernel look again. */
 static bool
@@ -280,15 +287,17 @@ aio_epollset_sleep(struct aio_epollset *es, const struct timespec *timeout)
 	return rc == -EINTR || rc > 0 ? 0 : rc;
 }
 
-/* A registration that we have no hold on. Once may be a report that was fetched
- * before a change; twice is a phantom. */
+/* A registration that we have no hold on. One report may have been fetched
+ * before a change; another of the same registration is a phantom's. */
 static void
-suspect(struct aio_epollset *es, struct aio_slot *slot)
+suspect(struct aio_epollset *es, struct aio_slot *slot, uint32_t generation)
 {
 	++es->stats->epoll_stale;
-	if (slot->flags & AIO_SLOT_SUSPECT)
+	if ((slot->flags & AIO_SLOT_SUSPECT) &&
+	    slot->ep_suspect == (uint16_t)generation)
 		es->phantom = true;
 	slot->flags |= AIO_SLOT_SUSPECT;
+	slot->ep_suspect = (uint16_t)generation;
 }
 
 /* Nothing is wanted of it: what was left behind is taken away now. */
@@ -299,21 +308,19 @@ remove_leftover(struct aio_epollset *es, struct aio_slot *slot)
 
 	slot->ep_have = 0;
 	slot->flags &= (uint8_t)~AIO_SLOT_UNSURE;
-	if (rc < 0) {
-		++slot->ep_generation;
-		suspect(es, slot);
-	}
+	if (rc < 0)
+		suspect(es, slot, slot->ep_generation++);
 }
 
 static unsigned
 translate(struct aio_epollset *es, const struct epoll_event *ev,
     struct aio_slot *slot)
 {
+	const uint32_t generation = (uint32_t)(ev->data.u64 >> 32);
 	unsigned conds;
 
-	if ((uint32_t)(ev->data.u64 >> 32) != slot->ep_generation ||
-	    slot->ep_have == 0) {
-		suspect(es, slot);
+	if (generation != slot->ep_generation || slot->ep_have == 0) {
+		suspect(es, slot, generation);
 		return 0;
 	}
 	if (slot->ep_want == 0) {

@@ -49,6 +49,10 @@ int aio_epollset_rebuild(struct aio_epollset *es);
 int aio_epollset_settle(
     struct aio_epollset *es, struct aio_slot *slot, bool trusting);
 
+/* Like settle() for a slot with ep_want 0, but the registration goes at once.
+ */
+void aio_epollset_remove(struct aio_epollset *es, struct aio_slot *slot);
+
 /* Puts the eventfd of the AIO half into the set. 0 or -errno. */
 int aio_epollset_watch(struct aio_epollset *es, int resfd);
 void aio_epollset_unwatch(struct aio_epollset *es);

@@ -48,7 +48,12 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 	slot->ready = 0;
 	slot->ep_want = 0;
 	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
-	aio_epollset_settle(&c->ep, slot, true);
+	/* A thread in epoll_wait() may hold the file of a registration for the
+	 * moment that it looks at it: a close() meanwhile would come late. */
+	if (c->asleep)
+		aio_epollset_remove(&c->ep, slot);
+	else
+		aio_epollset_settle(&c->ep, slot, true);
 }
 
 /* Another file, as far as we know: what AIO holds belongs to the old one, and

@@ -84,6 +84,8 @@ cure_phantom(struct aio_combined *c)
 		return; /* in the next pass, then */
 	c->ep.eager = true;
 	++c->stats.epoll_rebuilds;
+	if (c->shared && c->flight.ctx != NULL)
+		aio_settle_join(c);
 }
 
 /* Registrations that may be another file's are as good as any while reports

@@ -167,9 +167,10 @@ aio_settle_join(struct aio_combined *c)
 
 	/* Shared: also with nothing in flight. A poll that another thread arms
 	 * during the sleep may complete at once, and must wake the sleeper. */
-	if (c->flight.resfd < 0 || (!c->shared && c->flight.in_flight == 0))
+	if (c->flight.ctx == NULL)
 		return;
-	if (!c->shared && !c->flight.no_getevents && c->ep.wanted == 0)
+	if (!c->shared && (c->flight.in_flight == 0 ||
+			      (c->ep.wanted == 0 && !c->flight.no_getevents)))
 		return;
 	rc = aio_epollset_watch(&c->ep, c->flight.resfd);
 	if (rc < 0) {

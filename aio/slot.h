@@ -76,7 +76,8 @@ struct aio_slot {
 	uint8_t ep_trust;       /* settlings that left it unconfirmed */
 	/* Events of each direction since it began to be of interest. */
 	uint8_t streak[AIO_DIRS];
-	uint32_t identity; /* of a socket; 0: not known */
+	uint16_t ep_suspect; /* generation of the last such report */
+	uint32_t identity;   /* of a socket; 0: not known */
 };
 
 _Static_assert(sizeof(struct aio_slot) <= 64, "one cache line a descriptor");

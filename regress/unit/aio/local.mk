@@ -21,4 +21,14 @@ TESTS += %D%/t_poll %D%/t_select %D%/t_conformance
 	%D%/conform_process.c
 %C%_t_conformance_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_conformance_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+# The AIO calls failing, each at each of its calls.
+check_PROGRAMS += %D%/t_faults
+TESTS += %D%/t_faults
+%C%_t_faults_SOURCES = %D%/t_faults.c %D%/harness.c
+%C%_t_faults_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_setup \
+	-Wl,--wrap=aio_sys_io_submit -Wl,--wrap=aio_sys_io_getevents \
+	-Wl,--wrap=aio_sys_io_cancel
+%C%_t_faults_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 endif
