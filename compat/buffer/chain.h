@@ -206,14 +206,24 @@ void ev_buffer_free_deferral_(struct evbuffer *buf);
 void ev_buffer_run_and_unlock_(struct evbuffer *buf);
 void ev_buffer_run2_and_unlock_(struct evbuffer *a, struct evbuffer *b);
 
+/* Without callbacks there is nobody to tell later. */
+static inline void
+ev_buffer_forget_changes_(struct evbuffer *buf)
+{
+	buf->n_added = 0;
+	buf->n_deleted = 0;
+}
+
 /* The end of a public function: callbacks, then the lock. */
 static inline void
 ev_buffer_finish_(struct evbuffer *buf)
 {
-	if (__builtin_expect(buf->callbacks == NULL, 1))
+	if (__builtin_expect(buf->callbacks == NULL, 1)) {
+		ev_buffer_forget_changes_(buf);
 		ev_unlock(buf->lock);
-	else
+	} else {
 		ev_buffer_run_and_unlock_(buf);
+	}
 }
 
 /* The same for two buffers locked by ev_buffer_lock2_(); A's callbacks first.
@@ -221,9 +231,13 @@ ev_buffer_finish_(struct evbuffer *buf)
 static inline void
 ev_buffer_finish2_(struct evbuffer *a, struct evbuffer *b)
 {
-	if (a->callbacks != NULL || b->callbacks != NULL)
+	if (a->callbacks != NULL || b->callbacks != NULL) {
 		ev_buffer_run2_and_unlock_(a, b);
-	else if (a->lock != NULL || b->lock != NULL)
+		return;
+	}
+	ev_buffer_forget_changes_(a);
+	ev_buffer_forget_changes_(b);
+	if (a->lock != NULL || b->lock != NULL)
 		ev_unlock2_(a->lock, b->lock);
 }
 

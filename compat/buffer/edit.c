@@ -381,7 +381,7 @@ load_front(struct evbuffer *buf, size_t size)
 }
 
 /* Takes LEN bytes from the front of the chains at C to the end of DST. Chains
- * that are emptied are moved to *DONE. The first chain that is left. */
+ * that are emptied go to the list *DONE. The first chain that is left. */
 static struct evbuffer_chain *
 gather(struct evbuffer_chain *dst, struct evbuffer_chain *c, size_t len,
     struct evbuffer_chain **done)
@@ -392,8 +392,9 @@ gather(struct evbuffer_chain *dst, struct evbuffer_chain *c, size_t len,
 		memcpy(ev_chain_end_(dst), ev_chain_data_(c), c->off);
 		dst->off += c->off;
 		len -= c->off;
-		c->next = *done;
 		*done = c;
+		c->next = NULL;
+		done = &c->next;
 		c = next;
 	}
 	if (len != 0) {

@@ -220,15 +220,17 @@ evbuffer_remove_buffer(
 	if (datlen > INT_MAX)
 		datlen = INT_MAX;
 	ev_buffer_lock2_(src, dst);
-	if (datlen > src->total_len)
-		datlen = src->total_len;
 	if (datlen == 0 || src == dst)
 		goto unlock;
+	if (datlen > src->total_len)
+		datlen = src->total_len;
 	if (dst->freeze_end || src->freeze_start ||
 	    ev_buffer_would_overflow_(dst, datlen)) {
 		r = -1;
 		goto unlock;
 	}
+	if (datlen == 0)
+		goto unlock;
 	if (datlen < src->total_len) {
 		r = (int)move_front(src, dst, datlen);
 		ev_buffer_finish2_(dst, src);
@@ -410,6 +412,7 @@ evbuffer_add_iovec(
 		c = ev_buffer_expand_(buffer, (size_t)total);
 	if (c != NULL)
 		done = add_extents(buffer, c, vec, n_vec);
+	ev_buffer_invoke_callbacks_(buffer);
 	ev_buffer_decref_and_unlock_(buffer);
 	return done;
 }

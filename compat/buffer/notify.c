@@ -2,8 +2,8 @@
  *
  * What changed is added up in n_added and n_deleted until callbacks have been
  * told; with deferred callbacks those with EVBUFFER_CB_NODEFER are told at
- * once, and the sums stay until the loop has told the rest. Sums of the time
- * without callbacks mean nothing: the first callback begins with new ones.
+ * once, and the sums stay until the loop has told the rest. Without any
+ * callback they are forgotten after each change.
  *
  * Traps:
  * - Callbacks may add and remove callbacks, change the buffer (which comes back
@@ -123,8 +123,11 @@ schedule(struct evbuffer *buf)
 void
 ev_buffer_invoke_callbacks_(struct evbuffer *buf)
 {
-	if (buf->callbacks == NULL ||
-	    (buf->n_added == 0 && buf->n_deleted == 0))
+	if (buf->callbacks == NULL) {
+		ev_buffer_forget_changes_(buf);
+		return;
+	}
+	if (buf->n_added == 0 && buf->n_deleted == 0)
 		return;
 	if (buf->deferral != NULL) {
 		schedule(buf);
@@ -172,10 +175,6 @@ new_entry(ev_uint32_t flags, void *arg)
 static void
 link_entry(struct evbuffer *buf, struct evbuffer_cb_entry *e)
 {
-	if (buf->callbacks == NULL) {
-		buf->n_added = 0;
-		buf->n_deleted = 0;
-	}
 	e->next = buf->callbacks;
 	buf->callbacks = e;
 }

@@ -164,13 +164,13 @@ search(struct evbuffer *buf, const char *what, size_t len,
 
 	if (limit > buf->total_len)
 		limit = buf->total_len;
-	if (offset > limit || len > limit - offset)
-		return no_position();
 	if (len == 0)
 		return from;
+	if (offset > limit || len > limit - offset)
+		return no_position();
 	if (c != NULL && pos >= c->off)
 		return no_position();
-	for (; c != NULL && len <= limit - offset; c = c->next) {
+	for (; c != NULL && offset <= limit - len; c = c->next) {
 		places = limit - offset - len + 1;
 		if (places > c->off - pos)
 			places = c->off - pos;
