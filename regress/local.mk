@@ -13,5 +13,6 @@ print-tests:
 include %D%/unit/local.mk
 include %D%/shim/local.mk
 include %D%/upstream/local.mk
+include %D%/diff/local.mk
 include %D%/abi/local.mk
 include %D%/programs/local.mk

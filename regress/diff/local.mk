@@ -1,0 +1,10 @@
+# The same random operations on libevent and on ours. The driver is linked with
+# libevent's own library; which one it runs on is said by LD_LIBRARY_PATH. By
+# hand, a million operations:
+#	regress/diff/run _build/regress/diff/evbuffer_ops --libdir _build/.libs
+check_PROGRAMS += %D%/evbuffer_ops
+%C%_evbuffer_ops_SOURCES = %D%/evbuffer_ops.c %D%/out.c %D%/out.h
+%C%_evbuffer_ops_LDADD = $(LIBEVENT_LIBS) -ldl
+dist_check_SCRIPTS += %D%/quick
+EXTRA_DIST += %D%/run
+TESTS += %D%/quick
