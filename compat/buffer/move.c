@@ -177,7 +177,8 @@ static int
 add_part(struct evbuffer *src, struct evbuffer *dst, size_t len)
 {
 	struct evbuffer_chain *c = src->first, *s;
-	bool share = len >= SHARE_MIN && len >= c->buffer_len / 4;
+	bool share = len >= SHARE_MIN && ((c->flags & EV_CHAIN_READONLY) ||
+					     len >= c->buffer_len / 4);
 
 	if (!share && !(c->flags & EV_CHAIN_KERNEL))
 		return ev_buffer_append_(dst, ev_chain_data_(c), len);

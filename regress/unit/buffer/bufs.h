@@ -18,11 +18,11 @@
 
 /* Allocations since bufs_count_memory(). */
 struct bufs_memory {
-	long blocks;   /* not freed yet */
+	long blocks; /* not freed yet */
 	long mallocs;
-	size_t last;   /* the size of the last one */
-	size_t bytes;  /* of blocks not freed yet */
-	long fail_in;  /* so many succeed, then all fail; negative: none */
+	size_t last;  /* the size of the last one */
+	size_t bytes; /* of blocks not freed yet */
+	long fail_in; /* so many succeed, then all fail; negative: none */
 };
 static struct bufs_memory mem = {0, 0, 0, 0, -1};
 

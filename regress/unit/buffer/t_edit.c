@@ -223,8 +223,8 @@ step_in(struct model *x)
 		assert_int_equal(evbuffer_expand(x->buf, n), 0);
 		return;
 	case 5:
-		n_vec = evbuffer_reserve_space(x->buf, (ev_ssize_t)n + 1, v,
-		    1 + (int)bufs_random(3));
+		n_vec = evbuffer_reserve_space(
+		    x->buf, (ev_ssize_t)n + 1, v, 1 + (int)bufs_random(3));
 		assert_in_range(n_vec, 1, 3);
 		for (k = 0; k < n_vec; k++) {
 			if (v[k].iov_len > n)
