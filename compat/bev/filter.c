@@ -177,8 +177,13 @@ process_input(struct filter *f, enum bufferevent_flush_mode mode)
 	f->in_process_in = true;
 	produced = process(f, &flow, EV_READ, mode);
 	if (produced) {
+		size_t len = ev_buffer_len_(b->bev.input);
+
 		ev_bev_timers_reset_(b, EV_READ);
 		ev_bev_trigger_(b, EV_READ, 0);
+		/* Room that the callback made. */
+		if (ev_buffer_len_(b->bev.input) != len)
+			look_again(f, EV_READ);
 	}
 	f->in_process_in = false;
 	return produced;

@@ -1,0 +1,19 @@
+# Common to all: bevtest.c.
+if HAVE_CMOCKA
+bev_tests = %D%/t_connect %D%/t_filter %D%/t_pair %D%/t_sock
+check_PROGRAMS += $(bev_tests)
+TESTS += $(bev_tests)
+
+%C%_t_connect_SOURCES = %D%/t_connect.c %D%/bevtest.c %D%/bevtest.h
+%C%_t_connect_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_connect_LDADD = $(UNIT_LIBS)
+%C%_t_filter_SOURCES = %D%/t_filter.c %D%/bevtest.c %D%/bevtest.h
+%C%_t_filter_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_filter_LDADD = $(UNIT_LIBS)
+%C%_t_pair_SOURCES = %D%/t_pair.c %D%/bevtest.c %D%/bevtest.h
+%C%_t_pair_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_pair_LDADD = $(UNIT_LIBS)
+%C%_t_sock_SOURCES = %D%/t_sock.c %D%/bevtest.c %D%/bevtest.h
+%C%_t_sock_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_sock_LDADD = $(UNIT_LIBS)
+endif
