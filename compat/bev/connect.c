@@ -165,6 +165,8 @@ on_lookup_done(int result, struct evutil_addrinfo *ai, void *arg)
 	} else if (result != 0 || ai == NULL) {
 		b->dns_error = result;
 		end_lookup(b);
+		/* Not what some call of the resolver left. */
+		EVUTIL_SET_SOCKET_ERROR(0);
 		ev_bev_run_eventcb_(b, BEV_EVENT_ERROR, 0);
 	} else {
 		connect_found(b, ai);

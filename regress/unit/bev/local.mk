@@ -1,6 +1,7 @@
 # Common to all: bevtest.c.
 if HAVE_CMOCKA
-bev_tests = %D%/t_connect %D%/t_filter %D%/t_pair %D%/t_sock
+bev_tests = %D%/t_connect %D%/t_filter %D%/t_limit %D%/t_pair %D%/t_sock \
+	%D%/t_threads
 check_PROGRAMS += $(bev_tests)
 TESTS += $(bev_tests)
 
@@ -10,10 +11,16 @@ TESTS += $(bev_tests)
 %C%_t_filter_SOURCES = %D%/t_filter.c %D%/bevtest.c %D%/bevtest.h
 %C%_t_filter_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_filter_LDADD = $(UNIT_LIBS)
+%C%_t_limit_SOURCES = %D%/t_limit.c %D%/bevtest.c %D%/bevtest.h
+%C%_t_limit_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_limit_LDADD = $(UNIT_LIBS)
 %C%_t_pair_SOURCES = %D%/t_pair.c %D%/bevtest.c %D%/bevtest.h
 %C%_t_pair_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_pair_LDADD = $(UNIT_LIBS)
 %C%_t_sock_SOURCES = %D%/t_sock.c %D%/bevtest.c %D%/bevtest.h
 %C%_t_sock_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_sock_LDADD = $(UNIT_LIBS)
+%C%_t_threads_SOURCES = %D%/t_threads.c %D%/bevtest.c %D%/bevtest.h
+%C%_t_threads_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_threads_LDADD = $(UNIT_LIBS)
 endif
