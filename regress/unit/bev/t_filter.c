@@ -114,6 +114,17 @@ new_filter_of(struct world *w, bufferevent_filter_cb in,
 	return bev;
 }
 
+/* The filter's context is on the stack of the test: to be freed before its end.
+ */
+static void
+end_filter(struct world *w, struct bufferevent *bev, struct filtering *f)
+{
+	int n_freed = f->n_freed;
+
+	bufferevent_free(bev);
+	run_until(w, f->n_freed == n_freed + 1);
+}
+
 static struct bufferevent *
 new_filter(struct world *w, struct filtering *f, struct calls *calls)
 {
@@ -139,9 +150,7 @@ output_is_filtered_at_once(void **state)
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 10);
 	assert_int_equal(f.n_out, 1);
-	bufferevent_free(bev);
-	one_pass(w);
-	assert_int_equal(f.n_freed, 1);
+	end_filter(w, bev, &f);
 }
 
 static void
@@ -156,7 +165,7 @@ filter_writes_to_itself(void **state)
 	f.self = bev;
 	add_stream(bufferevent_get_output(bev), 0, 10);
 	run_until(w, (drain_fd(w->fd[1], &got), got == 15));
-	bufferevent_free(bev);
+	end_filter(w, bev, &f);
 }
 
 static void
@@ -178,7 +187,7 @@ high_watermark_below_limits(void **state)
 	one_pass(w);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 1000);
-	bufferevent_free(bev);
+	end_filter(w, bev, &f);
 }
 
 static void
@@ -204,7 +213,7 @@ input_waits_for_more(void **state)
 	assert_int_equal(calls.received, 6);
 	assert_int_equal(bufferevent_flush(bev, EV_WRITE, BEV_FINISHED), 0);
 	assert_int_equal(f.mode, BEV_FINISHED);
-	bufferevent_free(bev);
+	end_filter(w, bev, &f);
 }
 
 /* What the underlying input still holds goes on when there is room again,
@@ -226,7 +235,7 @@ input_is_not_stuck(void **state)
 	run_until(w, evbuffer_get_length(input) == 100);
 	evbuffer_drain(input, 60);
 	run_until(w, evbuffer_get_length(input) == 90);
-	bufferevent_free(bev);
+	end_filter(w, bev, &f);
 }
 
 /* The same with a consumer that takes a little in each callback. */
@@ -243,7 +252,7 @@ slow_consumer_gets_all(void **state)
 	send_all(w->fd[1], 0, 2000);
 	run_until(w, calls.received > 2000 - 50);
 	assert_true(calls.max_input <= 50);
-	bufferevent_free(bev);
+	end_filter(w, bev, &f);
 }
 
 static void
@@ -269,7 +278,7 @@ disabled_filter_rests(void **state)
 	assert_int_equal(f.n_in, 0);
 	bufferevent_enable(bev, EV_READ);
 	run_until(w, calls.received == 10);
-	bufferevent_free(bev);
+	end_filter(w, bev, &f);
 }
 
 static void
@@ -283,8 +292,7 @@ functions_that_do_nothing(void **state)
 
 	add_stream(bufferevent_get_output(bev), 0, 10);
 	assert_int_equal(f.n_out, 1);
-	bufferevent_free(bev);
-	one_pass(w);
+	end_filter(w, bev, &f);
 
 	f = (struct filtering){0};
 	bev = new_filter_of(w, filter_in, filter_broken, &f, &calls);
@@ -292,7 +300,7 @@ functions_that_do_nothing(void **state)
 	one_pass(w);
 	assert_true(f.n_out >= 1 && f.n_out <= 2);
 	assert_int_equal(calls.n_event, 0);
-	bufferevent_free(bev);
+	end_filter(w, bev, &f);
 }
 
 static void
@@ -309,7 +317,7 @@ events_come_up(void **state)
 	run_until(w, calls.n_event > 0);
 	assert_int_equal(calls.what, BEV_EVENT_READING | BEV_EVENT_EOF);
 	assert_int_equal(calls.received, 10);
-	bufferevent_free(bev);
+	end_filter(w, bev, &f);
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include <event2/thread.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -137,7 +138,18 @@ no_op_takes_one_lock(void **state)
 struct loop {
 	struct event_base *base;
 	pthread_t thread;
+	atomic_bool runs;
 };
+
+static void
+on_running(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	atomic_store(&loop->runs, true);
+}
 
 static void *
 run_loop(void *arg)
@@ -151,10 +163,17 @@ run_loop(void *arg)
 static void
 start_loop(struct loop *loop)
 {
+	/* A break before the loop runs would be forgotten. */
+	struct timeval now = {0, 0};
+
 	loop->base = event_base_new();
 	assert_non_null(loop->base);
+	atomic_init(&loop->runs, false);
+	event_base_once(loop->base, -1, EV_TIMEOUT, on_running, loop, &now);
 	assert_int_equal(
 	    pthread_create(&loop->thread, NULL, run_loop, loop), 0);
+	while (!atomic_load(&loop->runs))
+		sched_yield();
 }
 
 static void
