@@ -224,7 +224,6 @@ libevent_global_shutdown(void)
 {
 	ev_debug_globals_free_();
 	ev_signal_globals_free_();
-	ev_lock_globals_free_();
 }
 
 /* ---- fork */

@@ -1,4 +1,4 @@
-/* Which functions lock, who may change them, and the locks of the process.
+/* Which functions lock, and who may change them.
  *
  * Two globals are published to programs (COPY relocations): evthread_lock_fns_
  * and evthread_cond_fns_ hold the functions that are called. With lock
@@ -17,15 +17,12 @@
 #include "compat/util/log.h"
 
 #include <pthread.h>
-#include <string.h>
 
 struct evthread_lock_callbacks evthread_lock_fns_;
 struct evthread_condition_callbacks evthread_cond_fns_;
 
 static unsigned long (*thread_id_fn)(void);
 static pthread_mutex_t setup_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
-/* Push-only; all of them static objects. */
-static struct ev_global_lock *global_locks;
 
 static struct evthread_lock_callbacks *
 program_lock_fns(void)
@@ -67,20 +64,6 @@ are_usable_lock_fns(const struct evthread_lock_callbacks *cbs)
 	       cbs->unlock != NULL;
 }
 
-static int
-make_global_locks(void)
-{
-	struct ev_global_lock *g;
-	int r = 0;
-
-	g = __atomic_load_n(&global_locks, __ATOMIC_ACQUIRE);
-	for (; g != NULL; g = g->next) {
-		if (ev_lock_ensure_(&g->lock) != 0)
-			r = -1;
-	}
-	return r;
-}
-
 static void
 turn_locks_off(struct evthread_lock_callbacks *target)
 {
@@ -88,7 +71,6 @@ turn_locks_off(struct evthread_lock_callbacks *target)
 		return;
 	event_warnx("Locking is turned off: what is made from now on is not "
 		    "protected.");
-	ev_lock_globals_free_();
 	target->alloc = NULL;
 }
 
@@ -111,7 +93,7 @@ set_lock_fns(const struct evthread_lock_callbacks *cbs)
 	if (!are_usable_lock_fns(cbs))
 		return -1;
 	*target = *cbs;
-	return make_global_locks();
+	return 0;
 }
 
 int
@@ -152,8 +134,8 @@ set_cond_fns(const struct evthread_condition_callbacks *cbs)
 	if (cbs == NULL) {
 		if (target->alloc_condition != NULL)
 			event_warnx("Condition variables are turned off while "
-				    "some may exist.");
-		memset(target, 0, sizeof(*target));
+				    "locking may go on.");
+		target->alloc_condition = NULL;
 		return 0;
 	}
 	if (target->alloc_condition != NULL) {
@@ -224,36 +206,4 @@ ev_lock_is_held_(void *lock)
 {
 	return lock == NULL || !ev_lock_debug_is_on_() ||
 	       ev_lock_debug_is_held_(lock);
-}
-
-static void
-list_global_lock(struct ev_global_lock *g)
-{
-	if (__atomic_exchange_n(&g->is_listed, 1, __ATOMIC_ACQ_REL) != 0)
-		return;
-	g->next = __atomic_load_n(&global_locks, __ATOMIC_RELAXED);
-	/* Release: who walks the list sees g->next. */
-	while (!__atomic_compare_exchange_n(&global_locks, &g->next, g, true,
-	    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
-}
-
-void *
-ev_lock_global_(struct ev_global_lock *g)
-{
-	if (__atomic_load_n(&g->is_listed, __ATOMIC_RELAXED) == 0)
-		list_global_lock(g);
-	(void)ev_lock_ensure_(&g->lock);
-	return __atomic_load_n(&g->lock, __ATOMIC_ACQUIRE);
-}
-
-void
-ev_lock_globals_free_(void)
-{
-	struct ev_global_lock *g;
-
-	g = __atomic_load_n(&global_locks, __ATOMIC_ACQUIRE);
-	for (; g != NULL; g = g->next)
-		ev_lock_free_(
-		    __atomic_exchange_n(&g->lock, NULL, __ATOMIC_ACQ_REL));
 }

@@ -58,24 +58,6 @@ ev_locking_enabled(void)
 	return evthread_lock_fns_.alloc != NULL;
 }
 
-/* Turns a lock made before locking was enabled into a real one: *LOCKP is
- * replaced if it is NULL and locking is on. 0, or -1 if memory is short. Several
- * threads may do so at once. */
-int ev_lock_ensure_(void **lockp);
-
-/* A lock of the process, not of an object: zero-initialised, static. From its
- * first use on it is also made when locking is turned on, and freed by
- * ev_lock_globals_free_(). */
-struct ev_global_lock {
-	void *lock;
-	struct ev_global_lock *next;
-	int is_listed;
-};
-
-/* What to give to ev_lock() and, as the same value, to ev_unlock(): locking may
- * be turned on in between. */
-void *ev_lock_global_(struct ev_global_lock *g);
-
 /* NULL when locking is off or memory is short. */
 void *ev_cond_alloc_(void);
 void ev_cond_free_(void *cond);
@@ -87,9 +69,5 @@ int ev_cond_wait_timed_(void *cond, void *lock, const struct timeval *timeout);
 
 /* 1 if no thread id function is set. */
 unsigned long ev_thread_id_(void);
-
-/* Frees the global locks; they are made again if used again
- * (libevent_global_shutdown). */
-void ev_lock_globals_free_(void);
 
 #endif

@@ -34,25 +34,6 @@ ev_unlock2_(void *a, void *b)
 	ev_unlock(a < b ? a : b);
 }
 
-int
-ev_lock_ensure_(void **lockp)
-{
-	void *none = NULL;
-	void *fresh;
-
-	/* Pairs with the exchange below: the lock's own memory is seen too. */
-	if (__atomic_load_n(lockp, __ATOMIC_ACQUIRE) != NULL ||
-	    !ev_locking_enabled())
-		return 0;
-	fresh = ev_lock_alloc_();
-	if (fresh == NULL)
-		return -1;
-	if (!__atomic_compare_exchange_n(
-		lockp, &none, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		ev_lock_free_(fresh); /* another thread was faster */
-	return 0;
-}
-
 void *
 ev_cond_alloc_(void)
 {

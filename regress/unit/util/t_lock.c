@@ -1,11 +1,10 @@
-/* Which lock functions are taken, refused and called; locks of the process. The
- * functions here are fakes that count: no thread is needed. */
+/* Which lock functions are taken, refused and called. The functions here are
+ * fakes that count: no thread is needed. */
 #include "child.h"
 #include "compat/util/lock.h"
 #include "compat/util/log.h"
 
 #include <event2/event.h>
-#include <pthread.h>
 
 struct fake {
 	int depth;
@@ -19,7 +18,7 @@ fake_alloc(unsigned type)
 	(void)type;
 	if (fail_alloc)
 		return NULL;
-	__atomic_add_fetch(&n_alloc, 1, __ATOMIC_RELAXED);
+	n_alloc++;
 	return calloc(1, sizeof(struct fake));
 }
 
@@ -27,7 +26,7 @@ static void
 fake_free(void *lock, unsigned type)
 {
 	(void)type;
-	__atomic_add_fetch(&n_free, 1, __ATOMIC_RELAXED);
+	n_free++;
 	free(lock);
 }
 
@@ -108,7 +107,6 @@ without_functions(void)
 	ev_unlock2_(NULL, NULL);
 	ev_lock_free_(lock);
 	CHECK(ev_lock_is_held_(lock));
-	CHECK(ev_lock_ensure_(&lock) == 0 && lock == NULL);
 	CHECK(ev_cond_alloc_() == NULL);
 	CHECK(ev_cond_signal_(NULL) == 0 && ev_cond_broadcast_(NULL) == 0);
 	CHECK(ev_cond_wait_(NULL, NULL) == 0);
@@ -205,7 +203,6 @@ conditions(void)
 	CHECK(ev_cond_signal_(cond) == 10 && ev_cond_broadcast_(cond) == 11);
 	CHECK(ev_cond_wait_(cond, &lock) == 0);
 	CHECK(ev_cond_wait_timed_(cond, &lock, &tv) == 1);
-	ev_cond_free_(cond);
 	CHECK(n_warnings == 0);
 	other = cond_fakes;
 	other.signal_condition = NULL;
@@ -213,6 +210,10 @@ conditions(void)
 	CHECK(n_warnings == 1);
 	CHECK(evthread_set_condition_callbacks(NULL) == 0);
 	CHECK(n_warnings == 2 && ev_cond_alloc_() == NULL);
+	/* What was made before goes on working. */
+	CHECK(ev_cond_signal_(cond) == 10);
+	ev_cond_free_(cond);
+	CHECK(evthread_set_condition_callbacks(&cond_fakes) == 0);
 }
 
 static void
@@ -236,86 +237,11 @@ two_locks(void)
 }
 
 static void
-global_locks(void)
-{
-	static struct ev_global_lock early, late;
-	void *held;
-
-	/* Known before locking is on: made when it is turned on. */
-	held = ev_lock_global_(&early);
-	CHECK(held == NULL);
-	ev_lock(held);
-	CHECK(evthread_set_lock_callbacks(&fakes) == 0);
-	CHECK(n_alloc == 1);
-	ev_unlock(held);
-	held = ev_lock_global_(&early);
-	CHECK(held != NULL && held == ev_lock_global_(&early));
-	CHECK(ev_lock_global_(&late) != NULL && n_alloc == 2);
-	CHECK(ev_lock_global_(&late) != held);
-	ev_lock_globals_free_();
-	CHECK(n_free == 2);
-	CHECK(ev_lock_global_(&late) != NULL && n_alloc == 3);
-	event_set_log_callback(count_warnings);
-	CHECK(evthread_set_lock_callbacks(NULL) == 0);
-	CHECK(n_free == 3 && ev_lock_global_(&late) == NULL);
-	CHECK(evthread_set_lock_callbacks(&fakes) == 0);
-	CHECK(n_alloc == 5); /* both, by the list */
-	ev_lock_globals_free_();
-	CHECK(n_free == 5);
-}
-
-static void
 short_memory(void)
 {
-	static struct ev_global_lock g;
-	void *lock = NULL;
-
-	(void)ev_lock_global_(&g);
-	fail_alloc = 1;
-	CHECK(evthread_set_lock_callbacks(&fakes) == -1);
-	CHECK(ev_lock_alloc_() == NULL);
-	CHECK(ev_lock_ensure_(&lock) == -1 && lock == NULL);
-	fail_alloc = 0;
-	CHECK(ev_lock_ensure_(&lock) == 0 && lock != NULL);
-	CHECK(ev_lock_ensure_(&lock) == 0 && n_alloc == 1);
-	ev_lock_free_(lock);
-	CHECK(n_free == 1);
-}
-
-enum { N_THREADS = 8, N_SLOTS = 200 };
-
-static void *slots[N_SLOTS];
-static pthread_barrier_t barrier;
-
-static void *
-ensure_all(void *arg)
-{
-	int i;
-
-	(void)arg;
-	for (i = 0; i < N_SLOTS; i++) {
-		if (i % 16 == 0)
-			pthread_barrier_wait(&barrier);
-		CHECK(ev_lock_ensure_(&slots[i]) == 0);
-		CHECK(__atomic_load_n(&slots[i], __ATOMIC_ACQUIRE) != NULL);
-	}
-	return NULL;
-}
-
-/* Each lock is made once, whoever comes first; what is too many is freed. */
-static void
-ensured_by_many(void)
-{
-	pthread_t threads[N_THREADS];
-	int i;
-
 	CHECK(evthread_set_lock_callbacks(&fakes) == 0);
-	pthread_barrier_init(&barrier, NULL, N_THREADS);
-	for (i = 0; i < N_THREADS; i++)
-		CHECK(pthread_create(&threads[i], NULL, ensure_all, NULL) == 0);
-	for (i = 0; i < N_THREADS; i++)
-		pthread_join(threads[i], NULL);
-	CHECK(n_alloc - n_free == N_SLOTS);
+	fail_alloc = 1;
+	CHECK(ev_lock_alloc_() == NULL);
 }
 
 static unsigned long
@@ -354,9 +280,7 @@ main(void)
 	    IN_CHILD(turned_off),
 	    IN_CHILD(conditions),
 	    IN_CHILD(two_locks),
-	    IN_CHILD(global_locks),
 	    IN_CHILD(short_memory),
-	    IN_CHILD(ensured_by_many),
 	    IN_CHILD(thread_ids),
 	};
 

@@ -29,7 +29,6 @@ join_all(pthread_t threads[N_THREADS])
 }
 
 static pthread_barrier_t barrier;
-static struct ev_global_lock global;
 
 static void *
 set_up(void *arg)
@@ -40,10 +39,11 @@ set_up(void *arg)
 	pthread_barrier_wait(&barrier);
 	CHECK(evthread_use_pthreads() == 0);
 	CHECK(ev_thread_id_() == (unsigned long)pthread_self());
-	lock = ev_lock_global_(&global);
+	lock = ev_lock_alloc_();
 	CHECK(lock != NULL);
 	ev_lock(lock);
 	ev_unlock(lock);
+	ev_lock_free_(lock);
 	return NULL;
 }
 
