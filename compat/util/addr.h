@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-/* "1.2.3.4:80", "[::1]:80", "<addr with socktype N>"-like for other families. */
+/* "1.2.3.4:80", "[::1]:80", "<addr with socktype N>"-like for other families.
+ */
 EVENT2_EXPORT_SYMBOL const char *evutil_format_sockaddr_port_(
     const struct sockaddr *sa, char *out, size_t outlen);
 EVENT2_EXPORT_SYMBOL int evutil_sockaddr_is_loopback_(

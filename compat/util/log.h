@@ -1,5 +1,5 @@
-/* Log messages, the fatal path and assertions. A message goes to the callback of
- * event_set_log_callback(), else to stderr as "[warn] text". */
+/* Log messages, the fatal path and assertions. A message goes to the callback
+ * of event_set_log_callback(), else to stderr as "[warn] text". */
 #ifndef COMPAT_UTIL_LOG_H
 #define COMPAT_UTIL_LOG_H
 
@@ -23,8 +23,8 @@ EVENT2_EXPORT_SYMBOL void event_err(int eval, const char *fmt, ...)
 EVENT2_EXPORT_SYMBOL void event_warn(const char *fmt, ...) EV_PRINTF(1, 2);
 EVENT2_EXPORT_SYMBOL void event_sock_err(int eval, evutil_socket_t sock,
     const char *fmt, ...) EV_PRINTF(3, 4) EV_NORETURN;
-EVENT2_EXPORT_SYMBOL void event_sock_warn(evutil_socket_t sock,
-    const char *fmt, ...) EV_PRINTF(2, 3);
+EVENT2_EXPORT_SYMBOL void event_sock_warn(
+    evutil_socket_t sock, const char *fmt, ...) EV_PRINTF(2, 3);
 EVENT2_EXPORT_SYMBOL void event_errx(int eval, const char *fmt, ...)
     EV_PRINTF(2, 3) EV_NORETURN;
 EVENT2_EXPORT_SYMBOL void event_warnx(const char *fmt, ...) EV_PRINTF(1, 2);
@@ -42,8 +42,8 @@ EVENT2_EXPORT_SYMBOL void event_debugx_(const char *fmt, ...) EV_PRINTF(1, 2);
 #define EV_ASSERT(cond)                                                        \
 	do {                                                                   \
 		if (__builtin_expect(!(cond), 0))                              \
-			ev_assert_failed_(__FILE__, __LINE__, #cond,           \
-			    __func__);                                         \
+			ev_assert_failed_(                                     \
+			    __FILE__, __LINE__, #cond, __func__);              \
 	} while (0)
 #ifdef EV_SLOW_ASSERTS
 #define EV_ASSERT_SLOW(cond) EV_ASSERT(cond)
@@ -51,7 +51,7 @@ EVENT2_EXPORT_SYMBOL void event_debugx_(const char *fmt, ...) EV_PRINTF(1, 2);
 #define EV_ASSERT_SLOW(cond) ((void)0)
 #endif
 
-void ev_assert_failed_(const char *file, int line, const char *cond,
-    const char *func) EV_NORETURN;
+void ev_assert_failed_(
+    const char *file, int line, const char *cond, const char *func) EV_NORETURN;
 
 #endif

@@ -29,9 +29,10 @@ int evutil_eventfd_(unsigned initval, int flags);
 int evutil_open_closeonexec_(const char *pathname, int flags, unsigned mode);
 
 /* Connects; makes *fd_ptr non-blocking socket first if it is negative.
- * 1: connected; 0: under way; 2: refused; -1: error (an own socket is closed). */
-EVENT2_EXPORT_SYMBOL int evutil_socket_connect_(evutil_socket_t *fd_ptr,
-    const struct sockaddr *sa, int socklen);
+ * 1: connected; 0: under way; 2: refused; -1: error (an own socket is closed).
+ */
+EVENT2_EXPORT_SYMBOL int evutil_socket_connect_(
+    evutil_socket_t *fd_ptr, const struct sockaddr *sa, int socklen);
 /* After writability: 1 connected, 0 not yet, -1 failed (errno says why). */
 int evutil_socket_finished_connecting_(evutil_socket_t fd);
 

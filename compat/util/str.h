@@ -37,7 +37,7 @@ void evutil_memclear_(void *mem, size_t len);
 
 /* Reads a whole file into *content_out (mm_malloc, NUL behind it). 0; -1 with
  * errno if it cannot be opened; -2 for a failure while reading. */
-int evutil_read_file_(const char *filename, char **content_out, size_t *len_out,
-    int is_binary);
+int evutil_read_file_(
+    const char *filename, char **content_out, size_t *len_out, int is_binary);
 
 #endif
