@@ -9,3 +9,4 @@ include %D%/buffer/local.mk
 include %D%/bev/local.mk
 include %D%/net/local.mk
 include %D%/shim/local.mk
+include %D%/http/local.mk

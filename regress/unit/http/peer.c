@@ -23,7 +23,7 @@ struct peer {
 	struct evbuffer *in;
 	int closed;
 	int half_close; /* when all is sent */
-	int moved;	/* something happened */
+	int moved;      /* something happened */
 };
 
 static int timed_out;
@@ -37,7 +37,7 @@ on_late(evutil_socket_t fd, short what, void *arg)
 void
 run_until(struct event_base *base, const int *done)
 {
-	const struct timeval limit = { 10, 0 };
+	const struct timeval limit = {10, 0};
 	struct event *late = evtimer_new(base, on_late, NULL);
 
 	timed_out = 0;
@@ -84,7 +84,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 struct peer *
 peer_connect(struct event_base *base, uint16_t port)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct sockaddr_in sin = {.sin_family = AF_INET};
 	struct peer *p = calloc(1, sizeof(*p));
 
 	sin.sin_port = htons(port);
@@ -94,8 +94,8 @@ peer_connect(struct event_base *base, uint16_t port)
 	p->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	bufferevent_setcb(p->bev, on_read, on_written, on_event, p);
 	bufferevent_enable(p->bev, EV_READ | EV_WRITE);
-	assert_int_equal(bufferevent_socket_connect(p->bev,
-			     (struct sockaddr *)&sin, sizeof(sin)),
+	assert_int_equal(bufferevent_socket_connect(
+			     p->bev, (struct sockaddr *)&sin, sizeof(sin)),
 	    0);
 	return p;
 }
@@ -144,8 +144,8 @@ peer_free(struct peer *p)
 }
 
 char *
-peer_exchange(struct event_base *base, uint16_t port, const char *data,
-    size_t len)
+peer_exchange(
+    struct event_base *base, uint16_t port, const char *data, size_t len)
 {
 	struct peer *p = peer_connect(base, port);
 	char *text;
@@ -176,7 +176,7 @@ is_whole(struct evbuffer *in)
 	const char *p = (const char *)evbuffer_pullup(in, -1);
 
 	return (len >= 4 && memcmp(p + len - 4, "\r\n\r\n", 4) == 0) ||
-	    (len >= 3 && memcmp(p + len - 3, "END", 3) == 0);
+	       (len >= 3 && memcmp(p + len - 3, "END", 3) == 0);
 }
 
 static void
@@ -209,8 +209,8 @@ canned_written(struct bufferevent *bev, void *arg)
 }
 
 static void
-canned_accept(struct evconnlistener *l, evutil_socket_t fd,
-    struct sockaddr *sa, int len, void *arg)
+canned_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
+    int len, void *arg)
 {
 	struct canned *c = arg;
 	struct bufferevent *bev =
@@ -226,7 +226,7 @@ struct canned *
 canned_new(struct event_base *base, const char *const *replies)
 {
 	struct canned *c = calloc(1, sizeof(*c));
-	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct sockaddr_in sin = {.sin_family = AF_INET};
 	socklen_t len = sizeof(sin);
 
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -236,8 +236,8 @@ canned_new(struct event_base *base, const char *const *replies)
 	c->listener = evconnlistener_new_bind(base, canned_accept, c,
 	    LEV_OPT_CLOSE_ON_FREE, 8, (struct sockaddr *)&sin, sizeof(sin));
 	assert_non_null(c->listener);
-	getsockname(evconnlistener_get_fd(c->listener),
-	    (struct sockaddr *)&sin, &len);
+	getsockname(
+	    evconnlistener_get_fd(c->listener), (struct sockaddr *)&sin, &len);
 	c->port = ntohs(sin.sin_port);
 	return c;
 }

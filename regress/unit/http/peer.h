@@ -1,5 +1,5 @@
-/* The other end of a connection, driven by the same loop: a client that sends raw
- * bytes, or a server that answers with some. */
+/* The other end of a connection, driven by the same loop: a client that sends
+ * raw bytes, or a server that answers with some. */
 #ifndef UNIT_HTTP_PEER_H
 #define UNIT_HTTP_PEER_H
 
@@ -9,8 +9,8 @@
 
 /* What came back until the server closed; to be freed. After the last byte the
  * sending side is closed. */
-char *peer_exchange(struct event_base *base, uint16_t port, const char *data,
-    size_t len);
+char *peer_exchange(
+    struct event_base *base, uint16_t port, const char *data, size_t len);
 
 /* A client that stays connected. */
 struct peer *peer_connect(struct event_base *base, uint16_t port);

@@ -1,4 +1,5 @@
-/* The chunked coding: sizes, extensions, trailers, and every way to split it. */
+/* The chunked coding: sizes, extensions, trailers, and every way to split it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,8 +60,8 @@ test_good(void **state)
 {
 	decodes_to("0\r\n\r\n", "");
 	decodes_to("3\r\nabc\r\n0\r\n\r\n", "abc");
-	decodes_to("00a\r\n0123456789\r\n1\r\n\n\r\n000\r\n\r\n",
-	    "0123456789\n");
+	decodes_to(
+	    "00a\r\n0123456789\r\n1\r\n\n\r\n000\r\n\r\n", "0123456789\n");
 	decodes_to("A;x=y;\"z\r\n0123456789\r\n0;e\r\n\r\n", "0123456789");
 	decodes_to("3 ;x\r\nabc\r\n0\t\r\n\r\n", "abc");
 }
@@ -76,12 +77,12 @@ test_trailers(void **state)
 static void
 test_bad(void **state)
 {
-	static const char *const bad[] = { "\r\n", "0x3\r\nabc", "+3\r\nabc",
-		"-3\r\nabc", " 3\r\nabc", "\t3\r\nabc", "g\r\n", "3 3\r\n",
-		"3\n", "3\rx", "3;a\nb\r\n", "3\r\nabcd", "3\r\nabc\n",
-		"3\r\nabc\rx", "0\r\n\n", "0\r\n x: y\r\n", "0\r\nx y: z",
-		"0\r\n: z", "0\r\nx\r\n", "0\r\nx: a\n", "0\r\n\rx",
-		"3;\x01\x0a", "ffffffffffffffffff\r\n" };
+	static const char *const bad[] = {"\r\n", "0x3\r\nabc", "+3\r\nabc",
+	    "-3\r\nabc", " 3\r\nabc", "\t3\r\nabc", "g\r\n", "3 3\r\n", "3\n",
+	    "3\rx", "3;a\nb\r\n", "3\r\nabcd", "3\r\nabc\n", "3\r\nabc\rx",
+	    "0\r\n\n", "0\r\n x: y\r\n", "0\r\nx y: z", "0\r\n: z",
+	    "0\r\nx\r\n", "0\r\nx: a\n", "0\r\n\rx", "3;\x01\x0a",
+	    "ffffffffffffffffff\r\n"};
 	char out[256];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); ++i) {
@@ -117,10 +118,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_trailers),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_good),
+	    cmocka_unit_test(test_trailers),
+	    cmocka_unit_test(test_bad),
+	    cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,8 +53,8 @@ static void
 begin(const char *const *replies)
 {
 	server = canned_new(base, replies);
-	evcon = evhttp_connection_base_new(base, NULL, "127.0.0.1",
-	    canned_port(server));
+	evcon = evhttp_connection_base_new(
+	    base, NULL, "127.0.0.1", canned_port(server));
 	assert_non_null(evcon);
 }
 
@@ -70,8 +70,8 @@ on_done(struct evhttp_request *req, void *arg)
 		return;
 	assert_null(evhttp_request_get_connection(req));
 	code = evhttp_request_get_response_code(req);
-	n = evbuffer_copyout(evhttp_request_get_input_buffer(req), body,
-	    sizeof(body) - 1);
+	n = evbuffer_copyout(
+	    evhttp_request_get_input_buffer(req), body, sizeof(body) - 1);
 	body[n] = '\0';
 }
 
@@ -119,7 +119,7 @@ assert_ok(void)
 static void
 test_keep_alive(void **state)
 {
-	static const char *const replies[] = { REPLY, REPLY, NULL };
+	static const char *const replies[] = {REPLY, REPLY, NULL};
 
 	begin(replies);
 	get();
@@ -134,9 +134,9 @@ test_keep_alive(void **state)
 static void
 test_interim(void **state)
 {
-	static const char *const replies[] = { "HTTP/1.1 102 P\r\nX: y\r\n\r\n"
-					       "HTTP/1.1 103 E\r\n\r\n" REPLY,
-		NULL };
+	static const char *const replies[] = {"HTTP/1.1 102 P\r\nX: y\r\n\r\n"
+					      "HTTP/1.1 103 E\r\n\r\n" REPLY,
+	    NULL};
 
 	begin(replies);
 	get();
@@ -147,10 +147,9 @@ test_interim(void **state)
 static void
 test_extra_data(void **state)
 {
-	static const char *const replies[] = {
-		REPLY "HTTP/1.1 200 EVIL\r\nContent-Length: 4\r\n\r\nevil",
-		REPLY, NULL
-	};
+	static const char *const replies[] = {REPLY
+	    "HTTP/1.1 200 EVIL\r\nContent-Length: 4\r\n\r\nevil",
+	    REPLY, NULL};
 
 	begin(replies);
 	get();
@@ -165,22 +164,22 @@ static void
 test_bad_responses(void **state)
 {
 	static const char *const bad[] = {
-		"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
-		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
-		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: "
-		"2\r\n\r\nab",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, x\r\n\r\nab",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: "
-		"chunked\r\n\r\n0x2\r\nab\r\n0\r\n\r\n",
-		"HTTP/1.1 2x0 OK\r\n\r\n",
-		"HTTP/4294967297.1 200 OK\r\n\r\n",
-		"HTTP/1.1 200 OK\r\n: empty\r\n\r\n",
-		"hello\r\n\r\n",
+	    "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+	    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: "
+	    "2\r\n\r\nab",
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, x\r\n\r\nab",
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+	    "chunked\r\n\r\n0x2\r\nab\r\n0\r\n\r\n",
+	    "HTTP/1.1 2x0 OK\r\n\r\n",
+	    "HTTP/4294967297.1 200 OK\r\n\r\n",
+	    "HTTP/1.1 200 OK\r\n: empty\r\n\r\n",
+	    "hello\r\n\r\n",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); ++i) {
-		const char *const replies[] = { bad[i], NULL };
+		const char *const replies[] = {bad[i], NULL};
 
 		begin(replies);
 		get();
@@ -197,11 +196,10 @@ static void
 test_no_body(void **state)
 {
 	static const char *const replies[] = {
-		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
-		"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n",
-		"HTTP/1.1 304 No\r\nTransfer-Encoding: chunked\r\n\r\n", REPLY,
-		NULL
-	};
+	    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+	    "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n",
+	    "HTTP/1.1 304 No\r\nTransfer-Encoding: chunked\r\n\r\n", REPLY,
+	    NULL};
 
 	begin(replies);
 	run_request(request(), EVHTTP_REQ_HEAD);
@@ -218,8 +216,8 @@ test_no_body(void **state)
 static void
 test_until_close(void **state)
 {
-	static const char *const replies[] = { "HTTP/1.1 200 OK\r\n\r\nok", "",
-		NULL };
+	static const char *const replies[] = {
+	    "HTTP/1.1 200 OK\r\n\r\nok", "", NULL};
 
 	begin(replies);
 	get();
@@ -230,8 +228,7 @@ static void
 test_cut_short(void **state)
 {
 	static const char *const replies[] = {
-		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", "", NULL
-	};
+	    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", "", NULL};
 
 	begin(replies);
 	get();
@@ -243,10 +240,9 @@ static void
 test_trailers(void **state)
 {
 	static const char *const replies[] = {
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		"2\r\nok\r\n0\r\nX-Evil: 1\r\n\r\n",
-		REPLY, NULL
-	};
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "2\r\nok\r\n0\r\nX-Evil: 1\r\n\r\n",
+	    REPLY, NULL};
 	struct evhttp_request *req;
 
 	begin(replies);
@@ -254,8 +250,8 @@ test_trailers(void **state)
 	evhttp_request_own(req);
 	run_request(req, EVHTTP_REQ_GET);
 	assert_ok();
-	assert_null(evhttp_find_header(evhttp_request_get_input_headers(req),
-	    "X-Evil"));
+	assert_null(evhttp_find_header(
+	    evhttp_request_get_input_headers(req), "X-Evil"));
 	evhttp_request_free(req);
 	get();
 	assert_ok();
@@ -265,12 +261,11 @@ static void
 test_limits(void **state)
 {
 	static const char *const replies[] = {
-		"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n",
-		"HTTP/1.1 200 OK\r\nX: 0123456789012345678901234567890123456"
-		"78901234567890123456789012345678901234567890123456789\r\n\r\n",
-		NULL
-	};
+	    "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n",
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n",
+	    "HTTP/1.1 200 OK\r\nX: 0123456789012345678901234567890123456"
+	    "78901234567890123456789012345678901234567890123456789\r\n\r\n",
+	    NULL};
 
 	begin(replies);
 	evhttp_connection_set_max_body_size(evcon, 10);
@@ -287,8 +282,8 @@ test_limits(void **state)
 static void
 test_continue(void **state)
 {
-	static const char *const replies[] = { "HTTP/1.1 100 C\r\n\r\n", REPLY,
-		NULL };
+	static const char *const replies[] = {
+	    "HTTP/1.1 100 C\r\n\r\n", REPLY, NULL};
 	struct evhttp_request *req;
 
 	begin(replies);
@@ -307,8 +302,7 @@ static void
 test_continue_refused(void **state)
 {
 	static const char *const replies[] = {
-		"HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n", REPLY, NULL
-	};
+	    "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n", REPLY, NULL};
 	struct evhttp_request *req;
 
 	begin(replies);
@@ -326,7 +320,7 @@ test_continue_refused(void **state)
 static void
 test_body_with_get(void **state)
 {
-	static const char *const replies[] = { REPLY, NULL };
+	static const char *const replies[] = {REPLY, NULL};
 	struct evhttp_request *req;
 
 	begin(replies);
@@ -340,15 +334,14 @@ test_body_with_get(void **state)
 static void
 test_bad_target(void **state)
 {
-	static const char *const replies[] = { NULL };
+	static const char *const replies[] = {NULL};
 
 	begin(replies);
 	assert_int_equal(evhttp_make_request(evcon, request(), EVHTTP_REQ_GET,
 			     "/a HTTP/1.1\r\nX: y"),
 	    -1);
-	assert_int_equal(evhttp_make_request(evcon, request(), EVHTTP_REQ_GET,
-			     "/\n"),
-	    -1);
+	assert_int_equal(
+	    evhttp_make_request(evcon, request(), EVHTTP_REQ_GET, "/\n"), -1);
 }
 
 static void
@@ -362,7 +355,7 @@ free_in_cb(struct evhttp_request *req, void *arg)
 static void
 test_free_in_callback(void **state)
 {
-	static const char *const replies[] = { REPLY, NULL };
+	static const char *const replies[] = {REPLY, NULL};
 
 	begin(replies);
 	done = 0;
@@ -387,10 +380,9 @@ static void
 test_cancel_in_chunk(void **state)
 {
 	static const char *const replies[] = {
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		"1\r\na\r\n1\r\nb\r\n0\r\n\r\n",
-		REPLY, NULL
-	};
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "1\r\na\r\n1\r\nb\r\n0\r\n\r\n",
+	    REPLY, NULL};
 	struct evhttp_request *req;
 
 	begin(replies);
@@ -421,10 +413,9 @@ static void
 test_chunks(void **state)
 {
 	static const char *const replies[] = {
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		"1\r\na\r\n3\r\nbcd\r\n0\r\n\r\n",
-		NULL
-	};
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "1\r\na\r\n3\r\nbcd\r\n0\r\n\r\n",
+	    NULL};
 	struct evhttp_request *req;
 
 	begin(replies);
@@ -445,7 +436,7 @@ refuse(struct evhttp_request *req, void *arg)
 static void
 test_header_cb(void **state)
 {
-	static const char *const replies[] = { REPLY, NULL };
+	static const char *const replies[] = {REPLY, NULL};
 	struct evhttp_request *req;
 
 	begin(replies);
@@ -456,12 +447,13 @@ test_header_cb(void **state)
 	assert_int_equal(error, EVREQ_HTTP_EOF);
 }
 
-/* Nobody listens: after the retries each request comes back, with no response. */
+/* Nobody listens: after the retries each request comes back, with no response.
+ */
 static void
 test_retries(void **state)
 {
-	static const char *const replies[] = { NULL };
-	const struct timeval soon = { 0, 1000 };
+	static const char *const replies[] = {NULL};
+	const struct timeval soon = {0, 1000};
 	uint16_t port;
 
 	begin(replies);
@@ -485,9 +477,8 @@ test_unreachable_address(void **state)
 	evcon = evhttp_connection_base_new(base, NULL, "127.0.0.1", 1);
 	/* No such local address: reported from the loop, not by the call. */
 	evhttp_connection_set_local_address(evcon, "192.0.2.1");
-	assert_int_equal(evhttp_make_request(evcon, request(), EVHTTP_REQ_GET,
-			     "/"),
-	    0);
+	assert_int_equal(
+	    evhttp_make_request(evcon, request(), EVHTTP_REQ_GET, "/"), 0);
 	assert_int_equal(done, 0);
 	run_until(base, &done);
 	assert_int_equal(code, -1);
@@ -496,8 +487,8 @@ test_unreachable_address(void **state)
 static void
 test_timeout(void **state)
 {
-	static const char *const replies[] = { NULL };
-	const struct timeval soon = { 0, 20000 };
+	static const char *const replies[] = {NULL};
+	const struct timeval soon = {0, 20000};
 
 	begin(replies);
 	evhttp_connection_set_timeout_tv(evcon, &soon);
@@ -509,7 +500,7 @@ test_timeout(void **state)
 static void
 test_autofree(void **state)
 {
-	static const char *const replies[] = { REPLY, REPLY, NULL };
+	static const char *const replies[] = {REPLY, REPLY, NULL};
 
 	begin(replies);
 	evhttp_make_request(evcon, request(), EVHTTP_REQ_GET, "/1");
@@ -526,7 +517,7 @@ test_autofree(void **state)
 static void
 test_settings(void **state)
 {
-	static const char *const replies[] = { REPLY, NULL };
+	static const char *const replies[] = {REPLY, NULL};
 	char *address;
 	ev_uint16_t port;
 
@@ -537,9 +528,9 @@ test_settings(void **state)
 	assert_null(evhttp_connection_get_addr(evcon));
 	assert_null(evhttp_connection_get_server(evcon));
 	assert_ptr_equal(evhttp_connection_get_base(evcon), base);
-	assert_int_equal(evhttp_connection_set_flags(evcon,
-			     EVHTTP_CON_READ_ON_WRITE_ERROR |
-				 EVHTTP_CON_REUSE_CONNECTED_ADDR),
+	assert_int_equal(evhttp_connection_set_flags(
+			     evcon, EVHTTP_CON_READ_ON_WRITE_ERROR |
+					EVHTTP_CON_REUSE_CONNECTED_ADDR),
 	    0);
 	assert_int_not_equal(evhttp_connection_set_flags(evcon, 1), 0);
 	get();
@@ -553,28 +544,28 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_keep_alive),
-		TEST(test_interim),
-		TEST(test_extra_data),
-		TEST(test_bad_responses),
-		TEST(test_no_body),
-		TEST(test_until_close),
-		TEST(test_cut_short),
-		TEST(test_trailers),
-		TEST(test_limits),
-		TEST(test_continue),
-		TEST(test_continue_refused),
-		TEST(test_body_with_get),
-		TEST(test_bad_target),
-		TEST(test_free_in_callback),
-		TEST(test_cancel_in_chunk),
-		TEST(test_chunks),
-		TEST(test_header_cb),
-		TEST(test_retries),
-		TEST(test_unreachable_address),
-		TEST(test_timeout),
-		TEST(test_autofree),
-		TEST(test_settings),
+	    TEST(test_keep_alive),
+	    TEST(test_interim),
+	    TEST(test_extra_data),
+	    TEST(test_bad_responses),
+	    TEST(test_no_body),
+	    TEST(test_until_close),
+	    TEST(test_cut_short),
+	    TEST(test_trailers),
+	    TEST(test_limits),
+	    TEST(test_continue),
+	    TEST(test_continue_refused),
+	    TEST(test_body_with_get),
+	    TEST(test_bad_target),
+	    TEST(test_free_in_callback),
+	    TEST(test_cancel_in_chunk),
+	    TEST(test_chunks),
+	    TEST(test_header_cb),
+	    TEST(test_retries),
+	    TEST(test_unreachable_address),
+	    TEST(test_timeout),
+	    TEST(test_autofree),
+	    TEST(test_settings),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -48,8 +48,8 @@ test_add_find_remove(void **state)
 static void
 test_injection(void **state)
 {
-	static const char *const bad[] = { "a\r\nb", "a\r\n b", "a\nb", "a\rb",
-		"a\r", "\n" };
+	static const char *const bad[] = {
+	    "a\r\nb", "a\r\n b", "a\nb", "a\rb", "a\r", "\n"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); ++i) {
 		assert_int_equal(evhttp_add_header(&list, "K", bad[i]), -1);
@@ -147,13 +147,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_add_find_remove),
-		TEST(test_injection),
-		TEST(test_foreign_entry),
-		TEST(test_extend),
-		TEST(test_tokens),
-		TEST(test_query),
-		TEST(test_query_of_uri),
+	    TEST(test_add_find_remove),
+	    TEST(test_injection),
+	    TEST(test_foreign_entry),
+	    TEST(test_extend),
+	    TEST(test_tokens),
+	    TEST(test_query),
+	    TEST(test_query_of_uri),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

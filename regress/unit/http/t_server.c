@@ -57,8 +57,8 @@ setup(void **state)
 	http = evhttp_new(base);
 	bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
 	assert_non_null(bound);
-	getsockname(evhttp_bound_socket_get_fd(bound),
-	    (struct sockaddr *)&sin, &len);
+	getsockname(
+	    evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&sin, &len);
 	port = ntohs(sin.sin_port);
 	evhttp_set_gencb(http, echo, NULL);
 	evhttp_set_allowed_methods(http, 0x1ff);
@@ -117,11 +117,10 @@ answer_begins(const char *request, const char *text)
 	free(answer);
 }
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
-#define POST(fields, body) \
-	"POST /p HTTP/1.1\r\nHost: h\r\n" fields "\r\n" body
-#define OK_LINE	 "HTTP/1.1 200 Fine\r\n"
-#define BAD_LINE "HTTP/1.1 400 Bad Request\r\n"
+#define GET(path)          "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
+#define POST(fields, body) "POST /p HTTP/1.1\r\nHost: h\r\n" fields "\r\n" body
+#define OK_LINE            "HTTP/1.1 200 Fine\r\n"
+#define BAD_LINE           "HTTP/1.1 400 Bad Request\r\n"
 
 static void
 test_reply(void **state)
@@ -143,8 +142,8 @@ test_reply(void **state)
 static void
 test_pipeline(void **state)
 {
-	char *answer = ask(GET("/1") "\r\n" POST("Content-Length: 1\r\n", "x")
-		GET("/3"));
+	char *answer =
+	    ask(GET("/1") "\r\n" POST("Content-Length: 1\r\n", "x") GET("/3"));
 	char *one = strstr(answer, "|GET|/1|");
 	char *two = strstr(answer, "|POST|/p|");
 	char *three = strstr(answer, "|GET|/3|");
@@ -176,7 +175,7 @@ not_modified(struct evhttp_request *req, void *arg)
 static void
 test_codes_without_body(void **state)
 {
-	static int codes[] = { HTTP_NOCONTENT, HTTP_NOTMODIFIED };
+	static int codes[] = {HTTP_NOCONTENT, HTTP_NOTMODIFIED};
 
 	for (int i = 0; i < 2; ++i) {
 		evhttp_del_cb(http, "/x");
@@ -192,27 +191,27 @@ static void
 test_bad_requests(void **state)
 {
 	static const char *const bad[] = {
-		"illegal request\r\n\r\n",
-		"GET / HTTP/4294967297.1\r\n\r\n", /* 665d79f1 */
-		"GET / HTTP/1.1\r\n: v\r\n\r\n",   /* 9848df54 */
-		"GET / HTTP/1.1\r\nHost : h\r\n\r\n",
-		"GET / HTTP/1.1\r\nno colon\r\n\r\n",
-		"GET / HTTP/1.1\r\n X: a\r\n\r\n",
-		"GET / HTTP/1.1\r\nX: a\rb\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
-		"CONNECT / HTTP/1.1\r\n\r\n",
-		POST("Content-Length: +5\r\n", "hello"),
-		POST("Content-Length: -5\r\n", "hello"),
-		POST("Content-Length: 5\r\nContent-Length: 6\r\n", "hello!"),
-		POST("Content-Length: 99999999999999999999\r\n", "hello"),
-		POST("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-		    "0\r\n\r\n" GET("/smuggled")),
-		POST("Transfer-Encoding: gzip\r\n", "hello"),
-		POST("Transfer-Encoding: chunked, gzip\r\n", "0\r\n\r\n"),
-		POST("Transfer-Encoding: chunked\r\n", "0x5\r\nhello\r\n"),
-		POST("Transfer-Encoding: chunked\r\n", "+5\r\nhello\r\n"),
-		POST("Transfer-Encoding: chunked\r\n", " 5\r\nhello\r\n"),
-		POST("Transfer-Encoding: chunked\r\n", "5\nhello\r\n"),
+	    "illegal request\r\n\r\n",
+	    "GET / HTTP/4294967297.1\r\n\r\n", /* 665d79f1 */
+	    "GET / HTTP/1.1\r\n: v\r\n\r\n",   /* 9848df54 */
+	    "GET / HTTP/1.1\r\nHost : h\r\n\r\n",
+	    "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+	    "GET / HTTP/1.1\r\n X: a\r\n\r\n",
+	    "GET / HTTP/1.1\r\nX: a\rb\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
+	    "CONNECT / HTTP/1.1\r\n\r\n",
+	    POST("Content-Length: +5\r\n", "hello"),
+	    POST("Content-Length: -5\r\n", "hello"),
+	    POST("Content-Length: 5\r\nContent-Length: 6\r\n", "hello!"),
+	    POST("Content-Length: 99999999999999999999\r\n", "hello"),
+	    POST("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+		"0\r\n\r\n" GET("/smuggled")),
+	    POST("Transfer-Encoding: gzip\r\n", "hello"),
+	    POST("Transfer-Encoding: chunked, gzip\r\n", "0\r\n\r\n"),
+	    POST("Transfer-Encoding: chunked\r\n", "0x5\r\nhello\r\n"),
+	    POST("Transfer-Encoding: chunked\r\n", "+5\r\nhello\r\n"),
+	    POST("Transfer-Encoding: chunked\r\n", " 5\r\nhello\r\n"),
+	    POST("Transfer-Encoding: chunked\r\n", "5\nhello\r\n"),
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); ++i)
@@ -247,8 +246,8 @@ test_chunked_request(void **state)
 static void
 test_fold(void **state)
 {
-	answer_has("GET / HTTP/1.1\r\nX:  a \r\n\t b\r\n c \r\n\r\n",
-	    "<X=a b c>");
+	answer_has(
+	    "GET / HTTP/1.1\r\nX:  a \r\n\t b\r\n c \r\n\r\n", "<X=a b c>");
 }
 
 static void
@@ -263,13 +262,13 @@ test_limits(void **state)
 	answer_begins(longer, BAD_LINE);
 	memcpy(longer, "GET / HTTP/1.1\r\nX: ", 19);
 	answer_begins(longer, BAD_LINE);
-	answer_begins(POST("Content-Length: 11\r\n", "hello world"),
-	    "HTTP/1.1 413 ");
+	answer_begins(
+	    POST("Content-Length: 11\r\n", "hello world"), "HTTP/1.1 413 ");
 	answer_begins(POST("Transfer-Encoding: chunked\r\n",
 			  "8\r\n12345678\r\n3\r\n123\r\n0\r\n\r\n"),
 	    "HTTP/1.1 413 ");
-	answer_begins(POST("Transfer-Encoding: chunked\r\n",
-			  "7fffffffffffffff\r\nx"),
+	answer_begins(
+	    POST("Transfer-Encoding: chunked\r\n", "7fffffffffffffff\r\nx"),
 	    "HTTP/1.1 413 ");
 	answer_has(POST("Content-Length: 10\r\n", "0123456789"), "6789}");
 	assert_int_equal(handled, 1);
@@ -294,8 +293,8 @@ static void
 test_expect(void **state)
 {
 	struct peer *p = peer_connect(base, port);
-	const char *head = POST("Content-Length: 2\r\nExpect: 100-Continue\r\n",
-	    "");
+	const char *head =
+	    POST("Content-Length: 2\r\nExpect: 100-Continue\r\n", "");
 
 	peer_send(p, head, strlen(head));
 	assert_true(peer_wait_for(p, "HTTP/1.1 100 Continue\r\n\r\n"));
@@ -303,8 +302,8 @@ test_expect(void **state)
 	peer_send(p, "hi", 2);
 	assert_true(peer_wait_for(p, "{hi}"));
 	peer_free(p);
-	answer_begins(POST("Content-Length: 2\r\nExpect: x\r\n", "hi"),
-	    "HTTP/1.1 417 ");
+	answer_begins(
+	    POST("Content-Length: 2\r\nExpect: x\r\n", "hi"), "HTTP/1.1 417 ");
 	evhttp_set_max_body_size(http, 1);
 	answer_begins(POST("Content-Length: 2\r\nExpect: 100-continue\r\n", ""),
 	    "HTTP/1.1 413 ");
@@ -316,13 +315,13 @@ test_lingering(void **state)
 {
 	size_t body = 1 << 20;
 	char *request = malloc(body + 100), *answer;
-	int head = sprintf(request,
-	    "POST / HTTP/1.1\r\nContent-Length: %zu\r\n\r\n", body);
+	int head = sprintf(
+	    request, "POST / HTTP/1.1\r\nContent-Length: %zu\r\n\r\n", body);
 
 	memset(request + head, 'x', body);
 	evhttp_set_max_body_size(http, 10);
-	assert_int_equal(evhttp_set_flags(http, EVHTTP_SERVER_LINGERING_CLOSE),
-	    0);
+	assert_int_equal(
+	    evhttp_set_flags(http, EVHTTP_SERVER_LINGERING_CLOSE), 0);
 	assert_int_not_equal(evhttp_set_flags(http, 0x80), 0);
 	answer = ask_bytes(request, (size_t)head + body);
 	assert_memory_equal(answer, "HTTP/1.1 413 ", 13);
@@ -333,12 +332,13 @@ test_lingering(void **state)
 static void
 test_routes(void **state)
 {
+	static char route[] = "route", vname[] = "vhost";
 	struct evhttp *vhost = evhttp_new(NULL);
 	char path[32];
 
 	for (int i = 0; i < 100; ++i) {
 		snprintf(path, sizeof(path), "/r%d", i);
-		assert_int_equal(evhttp_set_cb(http, path, echo, "route"), 0);
+		assert_int_equal(evhttp_set_cb(http, path, echo, route), 0);
 	}
 	assert_int_equal(evhttp_set_cb(http, "/r7", echo, NULL), -1);
 	assert_int_equal(evhttp_del_cb(http, "/r8"), 0);
@@ -349,7 +349,7 @@ test_routes(void **state)
 	/* A NUL in the path is no end of it. */
 	answer_has(GET("/r7%00"), "\r\n\r\n|GET|");
 
-	evhttp_set_gencb(vhost, echo, "vhost");
+	evhttp_set_gencb(vhost, echo, vname);
 	assert_int_equal(evhttp_add_virtual_host(http, "*.v.org", vhost), 0);
 	assert_int_equal(evhttp_add_virtual_host(http, "w.org", vhost), -1);
 	assert_int_equal(evhttp_add_server_alias(vhost, "alias"), 0);
@@ -479,8 +479,8 @@ test_orphan(void **state)
 	evhttp_set_cb(http, "/hold", hold, NULL);
 	peer_send(p, GET("/hold"), strlen(GET("/hold")));
 	run_until(base, &handled);
-	evhttp_connection_set_closecb(evhttp_request_get_connection(held),
-	    on_close, NULL);
+	evhttp_connection_set_closecb(
+	    evhttp_request_get_connection(held), on_close, NULL);
 	evhttp_send_reply_start(held, HTTP_OK, "Fine");
 	assert_true(peer_wait_for(p, "\r\n\r\n"));
 	peer_free(p);
@@ -492,8 +492,8 @@ test_orphan(void **state)
 	evbuffer_free(out);
 }
 
-/* Gone before the answer began: the program holds request and connection until it
- * answers. */
+/* Gone before the answer began: the program holds request and connection until
+ * it answers. */
 static void
 test_gone_before_reply(void **state)
 {
@@ -503,8 +503,8 @@ test_gone_before_reply(void **state)
 	evhttp_set_cb(http, "/hold", hold, NULL);
 	peer_send(p, GET("/hold"), strlen(GET("/hold")));
 	run_until(base, &handled);
-	evhttp_connection_set_closecb(evhttp_request_get_connection(held),
-	    on_close, NULL);
+	evhttp_connection_set_closecb(
+	    evhttp_request_get_connection(held), on_close, NULL);
 	peer_free(p);
 	for (int i = 0; i < 5; ++i)
 		event_base_loop(base, EVLOOP_NONBLOCK);
@@ -587,7 +587,7 @@ test_free_unanswered(void **state)
 static void
 test_idle_timeout(void **state)
 {
-	const struct timeval soon = { 0, 20000 };
+	const struct timeval soon = {0, 20000};
 	struct peer *p;
 
 	evhttp_set_timeout_tv(http, &soon);
@@ -638,31 +638,31 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_reply),
-		TEST(test_pipeline),
-		TEST(test_no_body),
-		TEST(test_codes_without_body),
-		TEST(test_bad_requests),
-		TEST(test_nul_in_field),
-		TEST(test_chunked_request),
-		TEST(test_fold),
-		TEST(test_limits),
-		TEST(test_many_fields),
-		TEST(test_expect),
-		TEST(test_lingering),
-		TEST(test_routes),
-		TEST(test_errors),
-		TEST(test_reason_is_one_line),
-		TEST(test_stream),
-		TEST(test_stream_to_old_client),
-		TEST(test_orphan),
-		TEST(test_gone_before_reply),
-		TEST(test_flood),
-		TEST(test_owned),
-		TEST(test_free_unanswered),
-		TEST(test_idle_timeout),
-		TEST(test_drip),
-		TEST(test_free_with_clients),
+	    TEST(test_reply),
+	    TEST(test_pipeline),
+	    TEST(test_no_body),
+	    TEST(test_codes_without_body),
+	    TEST(test_bad_requests),
+	    TEST(test_nul_in_field),
+	    TEST(test_chunked_request),
+	    TEST(test_fold),
+	    TEST(test_limits),
+	    TEST(test_many_fields),
+	    TEST(test_expect),
+	    TEST(test_lingering),
+	    TEST(test_routes),
+	    TEST(test_errors),
+	    TEST(test_reason_is_one_line),
+	    TEST(test_stream),
+	    TEST(test_stream_to_old_client),
+	    TEST(test_orphan),
+	    TEST(test_gone_before_reply),
+	    TEST(test_flood),
+	    TEST(test_owned),
+	    TEST(test_free_unanswered),
+	    TEST(test_idle_timeout),
+	    TEST(test_drip),
+	    TEST(test_free_with_clients),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -23,12 +23,12 @@ parses_as(const char *text, unsigned flags, const char *scheme,
 	struct {
 		const char *got, *want;
 	} parts[] = {
-		{ NULL, scheme },
-		{ NULL, userinfo },
-		{ NULL, host },
-		{ NULL, path },
-		{ NULL, query },
-		{ NULL, fragment },
+	    {NULL, scheme},
+	    {NULL, userinfo},
+	    {NULL, host},
+	    {NULL, path},
+	    {NULL, query},
+	    {NULL, fragment},
 	};
 
 	assert_non_null(uri);
@@ -52,8 +52,8 @@ static void
 test_parse(void **state)
 {
 	parses_as("", 0, NULL, NULL, NULL, -1, "", NULL, NULL);
-	parses_as("http://u:p@h:1/x?y#z", 0, "http", "u:p", "h", 1, "/x", "y",
-	    "z");
+	parses_as(
+	    "http://u:p@h:1/x?y#z", 0, "http", "u:p", "h", 1, "/x", "y", "z");
 	parses_as("//[::1]:80", 0, NULL, NULL, "[::1]", 80, "", NULL, NULL);
 	parses_as("http://h:", 0, "http", NULL, "h", -1, "", NULL, NULL);
 	parses_as("?#", 0, NULL, NULL, NULL, -1, "", "", "");
@@ -66,12 +66,12 @@ test_parse(void **state)
 static void
 test_refused(void **state)
 {
-	static const char *const never[] = { "1:2", "http://a@b@c/",
-		"http://[::1", "http://[::1]x/", "http://h:65536/",
-		"http://h:-1/", "http://h:+1/", "http://h:1x/", "http://[]/",
-		"http://[1.2.3.4]/", "http://[::1\x01]/", "http://h%0/" };
-	static const char *const strictly[] = { "/a b", "/%4", "/%zz",
-		"/a#b#c", "/\x01", "/?\x7f", "/\xff" };
+	static const char *const never[] = {"1:2", "http://a@b@c/",
+	    "http://[::1", "http://[::1]x/", "http://h:65536/", "http://h:-1/",
+	    "http://h:+1/", "http://h:1x/", "http://[]/", "http://[1.2.3.4]/",
+	    "http://[::1\x01]/", "http://h%0/"};
+	static const char *const strictly[] = {
+	    "/a b", "/%4", "/%zz", "/a#b#c", "/\x01", "/?\x7f", "/\xff"};
 
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); ++i) {
 		assert_null(evhttp_uri_parse(never[i]));
@@ -168,8 +168,8 @@ test_htmlescape(void **state)
 {
 	char *s = evhttp_htmlescape("<a href='x'>\"&</a>");
 
-	assert_string_equal(s,
-	    "&lt;a href=&#039;x&#039;&gt;&quot;&amp;&lt;/a&gt;");
+	assert_string_equal(
+	    s, "&lt;a href=&#039;x&#039;&gt;&quot;&amp;&lt;/a&gt;");
 	free(s);
 	assert_null(evhttp_htmlescape(NULL));
 }
@@ -178,13 +178,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_target),
-		cmocka_unit_test(test_set_and_join),
-		cmocka_unit_test(test_encode),
-		cmocka_unit_test(test_decode),
-		cmocka_unit_test(test_htmlescape),
+	    cmocka_unit_test(test_parse),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_target),
+	    cmocka_unit_test(test_set_and_join),
+	    cmocka_unit_test(test_encode),
+	    cmocka_unit_test(test_decode),
+	    cmocka_unit_test(test_htmlescape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

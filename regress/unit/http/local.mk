@@ -1,0 +1,29 @@
+# Unit tests of compat/http/. Client and server are linked with all sources of
+# libevent_extra, since the client reaches evdns.
+if HAVE_CMOCKA
+noinst_HEADERS += %D%/peer.h
+noinst_LTLIBRARIES += libunit_extra.la
+libunit_extra_la_SOURCES = $(libcompat_extra_sources)
+http_libs = libunit_extra.la $(UNIT_LIBS)
+
+http_tests = %D%/t_chunk %D%/t_client %D%/t_headers %D%/t_parse %D%/t_server \
+	%D%/t_uri
+check_PROGRAMS += $(http_tests)
+TESTS += $(http_tests)
+
+%C%_t_chunk_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_chunk_LDADD = $(http_libs)
+%C%_t_headers_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_headers_LDADD = $(http_libs)
+%C%_t_parse_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_parse_LDADD = $(http_libs)
+%C%_t_uri_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_uri_LDADD = $(http_libs)
+
+%C%_t_client_SOURCES = %D%/t_client.c %D%/peer.c
+%C%_t_client_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_client_LDADD = $(http_libs)
+%C%_t_server_SOURCES = %D%/t_server.c %D%/peer.c
+%C%_t_server_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_server_LDADD = $(http_libs)
+endif
