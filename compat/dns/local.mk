@@ -1,6 +1,6 @@
 # evdns: part of libevent_extra and of libevent. name, packet and reply are bytes
 # only and are fuzzed alone.
-libcompat_extra_sources += \
+dns_sources = \
 	%D%/addrinfo.c \
 	%D%/answer.c \
 	%D%/base.c \
@@ -25,3 +25,4 @@ libcompat_extra_sources += \
 	%D%/server_set.c \
 	%D%/tcp.c \
 	%D%/udp.c
+libcompat_extra_sources += $(dns_sources)

@@ -8,5 +8,6 @@ include %D%/loop/local.mk
 include %D%/buffer/local.mk
 include %D%/bev/local.mk
 include %D%/net/local.mk
+include %D%/dns/local.mk
 include %D%/shim/local.mk
 include %D%/http/local.mk
