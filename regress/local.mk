@@ -16,3 +16,4 @@ include %D%/upstream/local.mk
 include %D%/diff/local.mk
 include %D%/abi/local.mk
 include %D%/programs/local.mk
+include %D%/tools/local.mk

@@ -1,0 +1,212 @@
+/* tools/elf.c and tools/closure.c: damaged files do no harm, and the libraries
+ * found are those that the dynamic loader finds. */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tools/closure.h"
+#include "tools/elf.h"
+
+/* This program, which has a bit of everything. */
+static unsigned char *image;
+static size_t image_len;
+
+static int
+read_image(void **state)
+{
+	FILE *f = fopen("/proc/self/exe", "r");
+	long len;
+
+	assert_non_null(f);
+	assert_int_equal(fseek(f, 0, SEEK_END), 0);
+	len = ftell(f);
+	assert_true(len > 0);
+	rewind(f);
+	image_len = (size_t)len;
+	image = malloc(image_len);
+	assert_non_null(image);
+	assert_int_equal(fread(image, 1, image_len, f), image_len);
+	fclose(f);
+	return 0;
+}
+
+static int
+free_image(void **state)
+{
+	free(image);
+	return 0;
+}
+
+/* Opens LEN bytes as a file, and reads every string that is found there. */
+static enum elf_verdict
+open_bytes(const unsigned char *bytes, size_t len)
+{
+	int fd = memfd_create("elf", MFD_CLOEXEC);
+	enum elf_verdict verdict;
+	struct elf_file elf;
+	char path[64], text[64];
+	size_t i, sum = 0;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	verdict = elf_open(&elf, path);
+	for (i = 0; i < elf.needed_nr; i++)
+		sum += strlen(elf.needed[i]);
+	sum += elf.interp != NULL ? strlen(elf.interp) : 0;
+	sum += elf.soname != NULL ? strlen(elf.soname) : 0;
+	sum += elf.rpath != NULL ? strlen(elf.rpath) : 0;
+	sum += elf.runpath != NULL ? strlen(elf.runpath) : 0;
+	assert_true(elf.needed_nr <= len && sum <= (i + 4) * len);
+	elf_describe(&elf, text, sizeof(text));
+	elf_close(&elf);
+	if (verdict == ELF_OK) {
+		struct closure c;
+
+		assert_true(closure_read(&c, path, NULL) || c.nr > 0);
+		closure_free(&c);
+	}
+	close(fd);
+	return verdict;
+}
+
+static void
+whole_file(void **state)
+{
+	assert_int_equal(open_bytes(image, image_len), ELF_OK);
+}
+
+static void
+cut_off_anywhere(void **state)
+{
+	size_t len;
+
+	assert_int_equal(open_bytes(image, 3), ELF_NOT_ELF);
+	for (len = 4; len < 64; len++)
+		assert_int_equal(open_bytes(image, len), ELF_BROKEN);
+	for (; len < image_len; len += 1 + len / 16)
+		assert_int_not_equal(open_bytes(image, len), ELF_NOT_ELF);
+}
+
+/* Bytes changed in the headers, where they do most, and anywhere. */
+static void
+changed_anywhere(void **state)
+{
+	unsigned char *copy = malloc(image_len);
+	int round, i;
+
+	assert_non_null(copy);
+	srand(7);
+	for (round = 0; round < 3000; round++) {
+		memcpy(copy, image, image_len);
+		for (i = rand() % 8; i >= 0; i--) {
+			size_t span = round % 3 ? 1000 : image_len;
+			size_t at = 16 + (size_t)rand() % (span - 16);
+
+			copy[at] = (unsigned char)(round % 2 ? rand() : 0xff);
+		}
+		open_bytes(
+		    copy, round % 5 ? image_len : (size_t)rand() % image_len);
+	}
+	free(copy);
+}
+
+/* --- beside the loader --- */
+
+static void
+real(const char *path, char out[PATH_MAX])
+{
+	if (realpath(path, out) == NULL)
+		fail_msg("%s: no such file", path);
+}
+
+/* One line of ld.so --list: "NAME => PATH (ADDRESS)" or "PATH (ADDRESS)". */
+static void
+compare_line(const struct closure *c, char *line)
+{
+	char *name = line + strspn(line, "\t "), *path = strstr(name, " => ");
+	const struct closure_lib *lib;
+	char a[PATH_MAX], b[PATH_MAX];
+	const char *base;
+
+	name[strcspn(name, " ")] = '\0';
+	path = path != NULL ? path + 4 : name;
+	path[strcspn(path, " (")] = '\0';
+	base = strrchr(name, '/') != NULL ? strrchr(name, '/') + 1 : name;
+	lib = closure_find(c, base);
+	if (lib == NULL)
+		fail_msg("%s was not found", name);
+	else {
+		real(path, a);
+		real(lib->path, b);
+		assert_string_equal(a, b);
+	}
+}
+
+static void
+compare_with_loader(const char *program)
+{
+	char command[2 * PATH_MAX], line[2 * PATH_MAX];
+	struct elf_file elf;
+	struct closure c;
+	size_t lines = 0;
+	FILE *list;
+
+	assert_int_equal(elf_open(&elf, program), ELF_OK);
+	assert_non_null(elf.interp);
+	snprintf(
+	    command, sizeof(command), "%s --list '%s'", elf.interp, program);
+	elf_close(&elf);
+	assert_true(closure_read(&c, program, getenv("LD_LIBRARY_PATH")));
+	list = popen(command, "r");
+	assert_non_null(list);
+	while (fgets(line, sizeof(line), list) != NULL) {
+		if (strstr(line, "vdso") != NULL)
+			continue;
+		compare_line(&c, line);
+		lines++;
+	}
+	assert_int_equal(pclose(list), 0);
+	/* The loader lists itself; it may be nobody's DT_NEEDED. */
+	assert_in_range(c.nr - 1, lines - 1, lines);
+	closure_free(&c);
+}
+
+static void
+libraries_as_the_loader_finds_them(void **state)
+{
+	static const char *const programs[] = {"/bin/sh", "/usr/bin/make",
+	    "/usr/bin/cc", "/usr/bin/python3", "/usr/bin/openssl",
+	    "/usr/bin/memcached", "/usr/bin/tmux"};
+	char self[PATH_MAX];
+	size_t i;
+
+	real("/proc/self/exe", self);
+	compare_with_loader(self);
+	for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		if (access(programs[i], X_OK) == 0)
+			compare_with_loader(programs[i]);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(whole_file),
+	    cmocka_unit_test(cut_off_anywhere),
+	    cmocka_unit_test(changed_anywhere),
+	    cmocka_unit_test(libraries_as_the_loader_finds_them),
+	};
+
+	return cmocka_run_group_tests(tests, read_image, free_image);
+}
