@@ -92,7 +92,7 @@ put(int fd, size_t len)
 static void
 move_bytes(int fd, bool out)
 {
-	static char bytes[65536];
+	char bytes[16384] = {0}; /* more than one thread comes here */
 	int flags = fcntl(fd, F_GETFL);
 	ssize_t n;
 
