@@ -206,8 +206,13 @@ aio_epollset_rebuild(struct aio_epollset *es)
 
 	if (epfd < 0)
 		return epfd;
-	aio_sys_close(es->epfd);
-	es->epfd = epfd;
+	/* Under the old number: a program may have plans for the others. */
+	if (aio_sys_dup_to(epfd, es->epfd) >= 0) {
+		aio_sys_close(epfd);
+	} else {
+		aio_sys_close(es->epfd);
+		es->epfd = epfd;
+	}
 	es->resfd = -1;
 	es->phantom = false;
 	es->wanted = 0;

@@ -17,7 +17,6 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "aio/context.h"
 #include "aio/ring.h"
@@ -133,7 +132,7 @@ child_main(void *arg)
 	/* A core dump of this child would be one of the whole program. */
 	setrlimit(RLIMIT_CORE, &none);
 	try_all(arg);
-	_exit(0);
+	return 0; /* and so exits, without atexit handlers */
 }
 
 /* The same in a child that a filter may kill. Signals stay blocked meanwhile,

@@ -3,6 +3,7 @@
 #include "aio/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <features.h>
 #include <sched.h>
 #include <sys/eventfd.h>
@@ -102,6 +103,12 @@ int
 aio_sys_close(int fd)
 {
 	return answer(close(fd));
+}
+
+int
+aio_sys_dup_to(int fd, int number)
+{
+	return answer(dup3(fd, number, O_CLOEXEC));
 }
 
 int

@@ -30,6 +30,8 @@ int aio_sys_epoll_pwait2(
 /* Non-blocking, close-on-exec. */
 int aio_sys_eventfd(unsigned initval);
 int aio_sys_close(int fd);
+/* Close-on-exec. */
+int aio_sys_dup_to(int fd, int number);
 int aio_sys_fstat(int fd, struct stat *st);
 /* 0 without a filter, 2 with one; negative when it cannot be asked. */
 int aio_sys_seccomp_mode(void);

@@ -22,9 +22,55 @@ TESTS += %D%/t_poll %D%/t_select %D%/t_conformance
 %C%_t_conformance_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_conformance_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 
-# The AIO calls failing, each at each of its calls.
-check_PROGRAMS += %D%/t_faults
-TESTS += %D%/t_faults
+# The combined method, module by module; t_pass counts its system calls, t_faults
+# fails each AIO call at each index.
+aio_tests = %D%/t_sys %D%/t_ring %D%/t_batch %D%/t_slot %D%/t_policy \
+	%D%/t_context %D%/t_probe %D%/t_pass %D%/t_faults
+check_PROGRAMS += $(aio_tests)
+TESTS += $(aio_tests)
+
+%C%_t_sys_SOURCES = %D%/t_sys.c %D%/harness.c
+%C%_t_sys_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_sys_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_ring_SOURCES = %D%/t_ring.c %D%/harness.c
+%C%_t_ring_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_ring_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_batch_SOURCES = %D%/t_batch.c %D%/harness.c
+%C%_t_batch_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_batch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_submit
+%C%_t_batch_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_slot_SOURCES = %D%/t_slot.c %D%/harness.c
+%C%_t_slot_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_slot_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_policy_SOURCES = %D%/t_policy.c %D%/harness.c
+%C%_t_policy_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_policy_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_now
+%C%_t_policy_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_context_SOURCES = %D%/t_context.c %D%/harness.c
+%C%_t_context_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_context_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_setup \
+	-Wl,--wrap=aio_sys_io_destroy
+%C%_t_context_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_probe_SOURCES = %D%/t_probe.c %D%/harness.c
+%C%_t_probe_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_probe_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_setup
+%C%_t_probe_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_pass_SOURCES = %D%/t_pass.c %D%/harness.c
+%C%_t_pass_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_pass_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_epoll_ctl \
+	-Wl,--wrap=aio_sys_epoll_wait -Wl,--wrap=aio_sys_epoll_pwait2 \
+	-Wl,--wrap=aio_sys_io_submit -Wl,--wrap=aio_sys_io_cancel \
+	-Wl,--wrap=aio_sys_io_getevents -Wl,--wrap=aio_sys_fstat \
+	-Wl,--wrap=aio_sys_ppoll
+%C%_t_pass_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
 %C%_t_faults_SOURCES = %D%/t_faults.c %D%/harness.c
 %C%_t_faults_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_setup \

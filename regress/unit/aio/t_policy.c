@@ -1,0 +1,193 @@
+/* Placement. The clock is ours. */
+#include "harness.h"
+
+#include "aio/policy.h"
+#include "aio/sys.h"
+
+static uint64_t clock_ns = 1;
+
+uint64_t __wrap_aio_sys_now(void);
+
+uint64_t
+__wrap_aio_sys_now(void)
+{
+	return clock_ns;
+}
+
+static struct aio_placement place;
+static struct aio_slot slot;
+static struct aio_stats stats;
+
+static int
+reset(void **state)
+{
+	aio_policy_init(&place, AIO_POLICY_ADAPTIVE, false);
+	slot = (struct aio_slot){.kind = AIO_KIND_POLL};
+	stats = (struct aio_stats){0};
+	clock_ns = 1;
+	return 0;
+}
+
+static unsigned
+choose(unsigned conds)
+{
+	return aio_policy_choose(&place, &slot, conds, false, &stats);
+}
+
+static void
+test_new_goes_to_aio(void **state)
+{
+	assert_int_equal(choose(AIO_READ | AIO_WRITE), AIO_READ | AIO_WRITE);
+	slot.kind = AIO_KIND_EPOLL;
+	assert_int_equal(choose(AIO_READ), 0);
+}
+
+static void
+test_standing_goes_to_epoll(void **state)
+{
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(choose(AIO_READ), AIO_READ);
+		aio_policy_fired(&slot, AIO_READ);
+	}
+	assert_int_equal(choose(AIO_READ | AIO_WRITE), AIO_WRITE);
+	assert_int_equal(stats.moves[AIO_MOVE_STANDING], 1);
+	aio_policy_fresh(&place, &slot);
+	assert_int_equal(choose(AIO_READ), AIO_READ);
+}
+
+/* A reader taken back for each event stands; a writer comes and goes. */
+static void
+test_one_shot(void **state)
+{
+	for (int i = 0; i < 20; i++) {
+		aio_policy_fired(&slot, AIO_READ | AIO_WRITE);
+		aio_policy_withdrawn(&place, &slot, AIO_READ | AIO_WRITE, 0);
+	}
+	assert_int_equal(choose(AIO_READ | AIO_WRITE), AIO_WRITE);
+}
+
+static void
+test_cancelled_goes_to_epoll(void **state)
+{
+	aio_policy_withdrawn(&place, &slot, AIO_WRITE, AIO_WRITE);
+	assert_int_equal(choose(AIO_WRITE), AIO_WRITE);
+	aio_policy_withdrawn(&place, &slot, AIO_WRITE, AIO_WRITE);
+	assert_int_equal(choose(AIO_WRITE | AIO_READ), AIO_READ);
+	assert_int_equal(stats.moves[AIO_MOVE_CANCELLED], 1);
+	/* Six fires make two cancels a third at most; a new file in between
+	 * does not wipe the memory. */
+	for (int i = 0; i < 6; i++) {
+		aio_policy_fired(&slot, AIO_WRITE);
+		aio_policy_fresh(&place, &slot);
+		assert_int_equal(choose(AIO_WRITE), i < 5 ? 0 : AIO_WRITE);
+	}
+}
+
+static void
+test_history_fades(void **state)
+{
+	for (int i = 0; i < 10000; i++)
+		aio_policy_withdrawn(&place, &slot, AIO_READ, AIO_READ);
+	for (int i = 0; i < 200; i++) {
+		aio_policy_fired(&slot, AIO_READ);
+		aio_policy_fresh(&place, &slot);
+	}
+	assert_int_equal(choose(AIO_READ), AIO_READ);
+}
+
+static void
+test_full_ring(void **state)
+{
+	assert_int_equal(
+	    aio_policy_choose(&place, &slot, AIO_READ, true, &stats), 0);
+	assert_int_equal(stats.moves[AIO_MOVE_FULL], 1);
+	place.policy = AIO_POLICY_ALWAYS; /* the kernel will say so */
+	assert_int_equal(
+	    aio_policy_choose(&place, &slot, AIO_READ, true, &stats), AIO_READ);
+}
+
+static void
+test_forbidden(void **state)
+{
+	place.policy = AIO_POLICY_NEVER;
+	assert_int_equal(choose(AIO_READ), 0);
+	assert_false(aio_policy_uses_aio(&place, true));
+	place.policy = AIO_POLICY_ALWAYS;
+	place.no_aio = true;
+	assert_int_equal(choose(AIO_READ), 0);
+	assert_false(aio_policy_wants_context(&place, true));
+}
+
+static unsigned
+passes_until_context(unsigned churn_a_pass, uint64_t ns_a_pass, unsigned max)
+{
+	for (unsigned n = 1; n <= max; n++) {
+		for (unsigned i = 0; i < churn_a_pass; i++)
+			aio_policy_fresh(&place, &slot);
+		clock_ns += ns_a_pass;
+		if (aio_policy_wants_context(&place, true))
+			return n;
+	}
+	return 0;
+}
+
+/* A program of one pass never pays for a context, nor does one that has a
+ * thousand descriptors and ends, nor one that waits for ever. */
+static void
+test_short_lives(void **state)
+{
+	assert_int_equal(passes_until_context(1000, 1000000, 15), 0);
+	reset(state);
+	assert_int_equal(passes_until_context(1, 10000, 2000), 0);
+	reset(state);
+	assert_int_equal(passes_until_context(0, 1000000000, 10000), 0);
+}
+
+static void
+test_long_lives(void **state)
+{
+	unsigned n = passes_until_context(1, 10000000, 100000);
+
+	assert_in_range(n, 256, 1000);
+	reset(state);
+	/* Much churn at once: when it has cost as much as a context. */
+	n = passes_until_context(1000, 1000, 100000);
+	assert_in_range(n, 16, 25);
+}
+
+static void
+test_always_and_refusals(void **state)
+{
+	unsigned wanted = 0;
+
+	place.policy = AIO_POLICY_ALWAYS;
+	assert_false(aio_policy_wants_context(&place, false));
+	assert_true(aio_policy_wants_context(&place, true));
+	aio_policy_context_refused(&place);
+	for (int i = 0; i < 100000; i++) {
+		if (!aio_policy_wants_context(&place, true))
+			continue;
+		wanted++;
+		aio_policy_context_refused(&place);
+	}
+	assert_in_range(wanted, 2, 10);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_new_goes_to_aio, reset),
+	    cmocka_unit_test_setup(test_standing_goes_to_epoll, reset),
+	    cmocka_unit_test_setup(test_one_shot, reset),
+	    cmocka_unit_test_setup(test_cancelled_goes_to_epoll, reset),
+	    cmocka_unit_test_setup(test_history_fades, reset),
+	    cmocka_unit_test_setup(test_full_ring, reset),
+	    cmocka_unit_test_setup(test_forbidden, reset),
+	    cmocka_unit_test_setup(test_short_lives, reset),
+	    cmocka_unit_test_setup(test_long_lives, reset),
+	    cmocka_unit_test_setup(test_always_and_refusals, reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,216 @@
+/* The map of descriptors, its lists, cookies, and the dialect of conditions. */
+#include "harness.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "aio/mem.h"
+#include "aio/slot.h"
+
+static void
+test_addresses_stay(void **state)
+{
+	struct aio_slots s;
+	struct aio_slot *first, *slot;
+	struct iocb *iocbs;
+
+	aio_slots_init(&s);
+	assert_null(aio_slots_find(&s, 0));
+	assert_null(aio_slots_find(&s, -1));
+	assert_int_equal(aio_slots_get(&s, 3, &first), 0);
+	assert_int_equal(aio_slots_need_iocbs(&s, first), 0);
+	iocbs = first->iocbs;
+	for (int fd = 0; fd < 20000; fd += 7) {
+		assert_int_equal(aio_slots_get(&s, fd, &slot), 0);
+		assert_int_equal(slot->fd, fd);
+		assert_int_equal(aio_slots_need_iocbs(&s, slot), 0);
+		if (fd != 3)
+			assert_ptr_not_equal(slot->iocbs, iocbs);
+	}
+	assert_ptr_equal(aio_slots_find(&s, 3), first);
+	assert_int_equal(aio_slots_need_iocbs(&s, first), 0);
+	assert_ptr_equal(first->iocbs, iocbs);
+	aio_slots_fini(&s);
+}
+
+static int allocations_left;
+
+static void *
+short_malloc(size_t len)
+{
+	return allocations_left-- > 0 ? malloc(len) : NULL;
+}
+
+static void *
+short_realloc(void *p, size_t len)
+{
+	return allocations_left-- > 0 ? realloc(p, len) : NULL;
+}
+
+static void
+test_no_memory(void **state)
+{
+	struct aio_slots s;
+	struct aio_slot *slot;
+
+	aio_mem_set(short_malloc, short_realloc, free);
+	aio_slots_init(&s);
+	for (int n = 0; n < 2; n++) {
+		allocations_left = n;
+		assert_int_equal(aio_slots_get(&s, 100, &slot), -ENOMEM);
+		assert_null(aio_slots_find(&s, 100));
+		aio_slots_fini(&s);
+	}
+	allocations_left = 2;
+	assert_int_equal(aio_slots_get(&s, 100, &slot), 0);
+	assert_int_equal(aio_slots_need_iocbs(&s, slot), -ENOMEM);
+	allocations_left = 1;
+	assert_int_equal(aio_slots_need_iocbs(&s, slot), 0);
+	aio_slots_fini(&s);
+	aio_mem_set(NULL, NULL, NULL);
+}
+
+static void
+test_lists(void **state)
+{
+	struct aio_slots s;
+	struct aio_slot *slot[3];
+
+	aio_slots_init(&s);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(aio_slots_get(&s, i, &slot[i]), 0);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 3; i++) {
+			aio_slots_push_dirty(&s, slot[i]);
+			aio_slots_push_ready(&s, slot[2 - i]);
+			aio_slots_push_dirty(&s, slot[0]); /* already there */
+		}
+		for (int i = 0; i < 3; i++) {
+			assert_ptr_equal(aio_slots_pop_dirty(&s), slot[i]);
+			assert_ptr_equal(aio_slots_pop_ready(&s), slot[2 - i]);
+		}
+		assert_null(aio_slots_pop_dirty(&s));
+		assert_null(aio_slots_pop_ready(&s));
+	}
+	aio_slots_fini(&s);
+}
+
+static void
+test_cookies(void **state)
+{
+	static const uint32_t generations[] = {0, 1, 0x12345678, 0x7fffffff};
+	struct aio_slots s;
+	struct aio_slot *slot, *found;
+
+	aio_slots_init(&s);
+	assert_int_equal(aio_slots_get(&s, 4711, &slot), 0);
+	for (int i = 0; i < 4; i++) {
+		for (int dir = 0; dir < AIO_DIRS; dir++) {
+			uint64_t cookie = aio_cookie(
+			    4711, (enum aio_direction)dir, generations[i]);
+
+			assert_ptr_equal(aio_cookie_find(&s, cookie, &found),
+			    &slot->poll[dir]);
+			assert_ptr_equal(found, slot);
+			assert_int_equal(cookie >> 33, generations[i]);
+		}
+	}
+	assert_null(aio_cookie_find(&s, aio_cookie(9999999, 0, 1), &found));
+	aio_slots_fini(&s);
+}
+
+static void
+test_generation_wraps(void **state)
+{
+	struct aio_poll poll = {.generation = 0x7ffffffe,
+	    .state = AIO_POLL_ARMED,
+	    .conds = AIO_READ};
+
+	aio_poll_disarm(&poll);
+	assert_int_equal(poll.generation, 0x7fffffff);
+	assert_int_equal(poll.state, AIO_POLL_IDLE);
+	assert_int_equal(poll.conds, 0);
+	aio_poll_disarm(&poll);
+	assert_int_equal(poll.generation, 0);
+}
+
+static void
+test_fill(void **state)
+{
+	struct aio_slots s;
+	struct aio_slot *slot;
+	struct iocb *cb;
+
+	aio_slots_init(&s);
+	assert_int_equal(aio_slots_get(&s, 5, &slot), 0);
+	assert_int_equal(aio_slots_need_iocbs(&s, slot), 0);
+	slot->poll[AIO_DIR_IN].conds = AIO_READ;
+	slot->poll[AIO_DIR_IN].state = AIO_POLL_ARMED;
+	cb = aio_slot_fill(slot, AIO_DIR_IN, 77);
+	assert_int_equal(cb->aio_lio_opcode, IOCB_CMD_POLL);
+	assert_int_equal(cb->aio_fildes, 5);
+	assert_int_equal(cb->aio_buf, EPOLLIN | EPOLLRDHUP);
+	assert_int_equal(cb->aio_resfd, 77);
+	assert_int_equal(aio_slot_armed(slot), AIO_READ | AIO_CLOSED);
+	slot->poll[AIO_DIR_OUT].conds = AIO_WRITE;
+	slot->poll[AIO_DIR_OUT].state = AIO_POLL_ARMED;
+	assert_ptr_not_equal(aio_slot_fill(slot, AIO_DIR_OUT, 77), cb);
+	assert_int_equal(aio_slot_armed(slot), AIO_COND);
+	slot->poll[AIO_DIR_IN].conds = AIO_CLOSED;
+	assert_int_equal(
+	    aio_slot_fill(slot, AIO_DIR_IN, 77)->aio_buf, EPOLLRDHUP);
+	aio_slots_fini(&s);
+}
+
+/* As libevent 2.1.12 was seen to report on epoll. */
+static void
+test_dialect(void **state)
+{
+	enum { R = AIO_READ, W = AIO_WRITE, C = AIO_CLOSED };
+	enum { I = EPOLLIN, O = EPOLLOUT, E = EPOLLERR, H = EPOLLHUP };
+	static const struct {
+		uint32_t events;
+		unsigned want, conds;
+	} t[] = {
+	    {I, R, R},
+	    {I, W, 0},
+	    {I | O, R | W, R | W},
+	    {I | O, W, W},
+	    {E, R, R},
+	    {E, R | W | C, R | W},
+	    {E | O, W, W},
+	    {H, R | W, R | W},
+	    {H, W | C, W},
+	    {I | H, R | W, R | W},
+	    {I | O | H | EPOLLRDHUP, R, R},
+	    {I | O | H | EPOLLRDHUP, C, C},
+	    {I | O | H | EPOLLRDHUP, R | W | C, R | W | C},
+	    {I | EPOLLRDHUP, R | C, R | C},
+	    {I | EPOLLRDHUP, W, 0},
+	    {I | O | E | H | EPOLLRDHUP, R | W | C, R | W},
+	    {E, C, C}, /* ours: libevent spins */
+	    {H, C, C},
+	    {0, R | W | C, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++)
+		assert_int_equal(
+		    aio_conds_from_poll(t[i].events, t[i].want), t[i].conds);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_addresses_stay),
+	    cmocka_unit_test(test_no_memory),
+	    cmocka_unit_test(test_lists),
+	    cmocka_unit_test(test_cookies),
+	    cmocka_unit_test(test_generation_wraps),
+	    cmocka_unit_test(test_fill),
+	    cmocka_unit_test(test_dialect),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
