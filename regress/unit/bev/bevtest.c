@@ -52,7 +52,7 @@ world_teardown(void **state)
 	struct world *w = *state;
 	int n_fds;
 
-	one_pass(w);
+	run_ready(w);
 	event_free(w->beat);
 	event_base_free(w->base);
 	if (w->fd[0] >= 0)
@@ -124,7 +124,7 @@ log_calls(struct bufferevent *bev, struct calls *calls)
 }
 
 void
-one_pass(struct world *w)
+run_ready(struct world *w)
 {
 	event_base_loop(w->base, EVLOOP_NONBLOCK);
 }

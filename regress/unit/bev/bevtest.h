@@ -44,8 +44,8 @@ struct calls {
 /* Sets callbacks that count in CALLS. */
 void log_calls(struct bufferevent *bev, struct calls *calls);
 
-/* One pass without waiting. */
-void one_pass(struct world *w);
+/* Passes without waiting, until nothing is ready. */
+void run_ready(struct world *w);
 
 /* Passes until EXPR holds, or the test fails after some seconds. */
 #define run_until(w, expr)                                                     \

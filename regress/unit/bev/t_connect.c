@@ -106,7 +106,7 @@ nothing_to_write_no_write_callback(void **state)
 	bufferevent_enable(bev, EV_READ | EV_WRITE);
 	assert_int_equal(connect_to(bev, &sin), 0);
 	run_until(w, calls.n_event > 0);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_write, 0);
 	assert_false(event_pending(&bev->ev_write, EV_WRITE, NULL));
 	assert_true(event_pending(&bev->ev_read, EV_READ, NULL));
@@ -128,7 +128,7 @@ refused_is_one_event(void **state)
 	assert_int_equal(connect_to(bev, &sin), 0);
 	run_until(w, calls.n_event > 0);
 	for (i = 0; i < 5; i++)
-		one_pass(w);
+		run_ready(w);
 	assert_int_equal(calls.n_event, 1);
 	assert_int_equal(calls.what, BEV_EVENT_ERROR);
 	assert_int_equal(calls.err, ECONNREFUSED);
@@ -202,7 +202,7 @@ errors_of_connect_are_returned(void **state)
 	assert_int_equal(errno, ENOENT);
 	assert_int_equal(bufferevent_getfd(bev), -1);
 	assert_int_equal(bufferevent_socket_connect(bev, NULL, 0), -1);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_event, 0);
 	bufferevent_free(bev);
 }
@@ -264,7 +264,7 @@ free_while_connecting(void **state)
 
 	connect_to(bev, &sin);
 	bufferevent_free(bev);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_event, 0);
 	close(server);
 }
@@ -417,7 +417,7 @@ answer_comes_later(void **state)
 	    .ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
 
 	assert_false(event_pending(&bev->ev_read, EV_READ, NULL));
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_event, 0);
 	r.cb(0,
 	    evutil_new_addrinfo_((struct sockaddr *)&sin, sizeof(sin), &hints),
@@ -458,9 +458,9 @@ free_cancels_the_lookup(void **state)
 
 	bufferevent_free(bev);
 	assert_int_equal(r.n_cancelled, 1);
-	one_pass(w);
+	run_ready(w);
 	r.cb(EVUTIL_EAI_CANCEL, NULL, r.arg);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_event, 0);
 }
 

@@ -146,7 +146,7 @@ output_is_filtered_at_once(void **state)
 	assert_int_equal(f.n_out, 1);
 	assert_int_equal(f.limit, -1);
 	assert_int_equal(calls.n_write, 1);
-	one_pass(w);
+	run_ready(w);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 10);
 	assert_int_equal(f.n_out, 1);
@@ -184,7 +184,7 @@ high_watermark_below_limits(void **state)
 	assert_int_equal(evbuffer_get_length(bufferevent_get_output(bev)), 900);
 	assert_int_equal(calls.n_write, 0);
 	run_until(w, calls.n_write == 1);
-	one_pass(w);
+	run_ready(w);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 1000);
 	end_filter(w, bev, &f);
@@ -199,8 +199,8 @@ input_waits_for_more(void **state)
 	struct bufferevent *bev = new_filter(w, &f, &calls);
 
 	send_all(w->fd[1], 0, 3);
-	one_pass(w);
-	one_pass(w);
+	run_ready(w);
+	run_ready(w);
 	assert_int_equal(f.n_in, 0); /* not enabled */
 	bufferevent_enable(bev, EV_READ);
 	run_until(w, f.n_in > 0);
@@ -266,7 +266,7 @@ disabled_filter_rests(void **state)
 
 	bufferevent_disable(bev, EV_WRITE);
 	add_stream(bufferevent_get_output(bev), 0, 10);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(f.n_out, 0);
 	bufferevent_enable(bev, EV_WRITE);
 	run_until(w, (drain_fd(w->fd[1], &got), got == 10));
@@ -274,7 +274,7 @@ disabled_filter_rests(void **state)
 	bufferevent_enable(bev, EV_READ);
 	bufferevent_disable(bev, EV_READ);
 	send_all(w->fd[1], 0, 10);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(f.n_in, 0);
 	bufferevent_enable(bev, EV_READ);
 	run_until(w, calls.received == 10);
@@ -297,7 +297,7 @@ functions_that_do_nothing(void **state)
 	f = (struct filtering){0};
 	bev = new_filter_of(w, filter_in, filter_broken, &f, &calls);
 	add_stream(bufferevent_get_output(bev), 0, 10);
-	one_pass(w);
+	run_ready(w);
 	assert_true(f.n_out >= 1 && f.n_out <= 2);
 	assert_int_equal(calls.n_event, 0);
 	end_filter(w, bev, &f);
@@ -330,7 +330,7 @@ free_in_callbacks(void **state)
 
 	bufferevent_write(bev, "x", 1); /* its write callback frees it */
 	assert_int_equal(calls.n_write, 1);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(f.n_freed, 1);
 
 	calls = (struct calls){.free_it = true};
@@ -356,7 +356,7 @@ underlying_survives(void **state)
 	bufferevent_event_cb eventcb = NULL;
 
 	bufferevent_free(bev);
-	one_pass(w);
+	run_ready(w);
 	bufferevent_getcb(under, &readcb, NULL, &eventcb, NULL);
 	assert_null(readcb);
 	assert_null(eventcb);

@@ -159,7 +159,7 @@ reading_stops_at_the_limit(void **state)
 	assert_int_equal(bufferevent_get_max_to_read(bev), 100);
 	send_all(w->fd[1], 0, 1000);
 	for (i = 0; i < 10; i++)
-		one_pass(w);
+		run_ready(w);
 	assert_int_equal(calls.received, 100);
 	assert_false(reads(bev));
 	assert_int_equal(bufferevent_get_max_to_read(bev), 0);
@@ -175,7 +175,7 @@ reading_stops_at_the_limit(void **state)
 	assert_int_equal(bufferevent_set_rate_limit(bev, NULL), 0);
 	run_until(w, calls.received == 1000);
 	bufferevent_free(bev);
-	one_pass(w);
+	run_ready(w);
 	ev_token_bucket_cfg_free(cfg);
 }
 
@@ -192,7 +192,7 @@ writing_stops_at_the_limit(void **state)
 	bufferevent_set_rate_limit(bev, cfg);
 	add_stream(bufferevent_get_output(bev), 0, 1000);
 	for (i = 0; i < 10; i++)
-		one_pass(w);
+		run_ready(w);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 100);
 	assert_int_equal(bufferevent_get_write_limit(bev), 0);
@@ -201,7 +201,7 @@ writing_stops_at_the_limit(void **state)
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 1000);
 	bufferevent_free(bev);
-	one_pass(w);
+	run_ready(w);
 	ev_token_bucket_cfg_free(cfg);
 }
 
@@ -219,7 +219,7 @@ reading_goes_on_with_the_tick(void **state)
 	run_until(w, calls.received == 1000);
 	assert_true(calls.max_input <= 200);
 	bufferevent_free(bev);
-	one_pass(w);
+	run_ready(w);
 	ev_token_bucket_cfg_free(cfg);
 }
 
@@ -269,7 +269,7 @@ free_group(struct world *w, struct group_test *t)
 			bufferevent_free(t->bev[i]);
 		close(t->peer[i]);
 	}
-	one_pass(w);
+	run_ready(w);
 	bufferevent_rate_limit_group_free(t->group);
 	ev_token_bucket_cfg_free(t->cfg);
 }
@@ -309,7 +309,7 @@ group_shares_its_limit(void **state)
 	assert_int_equal(bufferevent_get_max_to_read(t.bev[0]), 1000);
 	send_to_all(&t, 4000);
 	for (i = 0; i < 200; i++)
-		one_pass(w);
+		run_ready(w);
 	/* The last one may go below zero by the smallest share. */
 	assert_true(all_received(&t) >= 8000);
 	assert_true(all_received(&t) <= 8000 + 64 * MEMBERS);

@@ -54,7 +54,7 @@ data_goes_over(void **state)
 	assert_int_equal(output_len(&two, 0), 0);
 	assert_int_equal(input_len(&two, 1), 1000);
 	assert_int_equal(two.calls[1].n_read, 0);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(two.calls[1].n_read, 1);
 	assert_int_equal(two.calls[0].n_write, 1);
 	check_stream(
@@ -114,15 +114,15 @@ flush_ignores_what_is_wanted(void **state)
 	assert_int_equal(input_len(&two, 1), 0);
 	assert_int_equal(bufferevent_flush(two.bev[0], EV_WRITE, BEV_FLUSH), 0);
 	assert_int_equal(input_len(&two, 1), 10);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(two.calls[1].n_event, 0);
 	assert_int_equal(
 	    bufferevent_flush(two.bev[0], EV_WRITE, BEV_FINISHED), 0);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(two.calls[1].n_event, 1);
 	assert_int_equal(two.calls[1].what, BEV_EVENT_READING | BEV_EVENT_EOF);
 	bufferevent_flush(two.bev[0], EV_READ, BEV_FINISHED);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(two.calls[1].what, BEV_EVENT_WRITING | BEV_EVENT_EOF);
 	free_pair(&two);
 }
@@ -138,7 +138,7 @@ one_half_survives(void **state)
 	assert_ptr_equal(bufferevent_pair_get_partner(two.bev[0]), two.bev[1]);
 	assert_ptr_equal(bufferevent_pair_get_partner(two.bev[1]), two.bev[0]);
 	bufferevent_free(two.bev[1]);
-	one_pass(w);
+	run_ready(w);
 	assert_null(bufferevent_pair_get_partner(two.bev[0]));
 	assert_int_equal(two.calls[0].n_event, 0);
 	add_stream(bufferevent_get_output(two.bev[0]), 0, 10);

@@ -46,7 +46,7 @@ write_goes_out_without_polling(void **state)
 	assert_false(write_is_polled(bev));
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 0); /* not before the loop runs */
-	one_pass(w);
+	run_ready(w);
 	assert_false(write_is_polled(bev));
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 2000);
@@ -91,7 +91,7 @@ blocking_descriptor_is_polled_first(void **state)
 	filled = send_all(w->fd[0], 0, 16 << 20);
 	fcntl(w->fd[0], F_SETFL, fcntl(w->fd[0], F_GETFL) & ~O_NONBLOCK);
 	add_stream(bufferevent_get_output(bev), filled, 10);
-	one_pass(w);
+	run_ready(w);
 	assert_true(write_is_polled(bev));
 	drain_fd(w->fd[1], &got);
 	run_until(w, calls.n_write == 1);
@@ -108,16 +108,16 @@ enabling_write_calls_back(void **state)
 	struct calls calls = {0};
 	struct bufferevent *bev = new_bev(w, 0, &calls);
 
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_write, 0);
 	bufferevent_enable(bev, EV_WRITE);
 	assert_int_equal(calls.n_write, 0);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_write, 1);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_write, 1);
 	bufferevent_enable(bev, EV_WRITE);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_write, 2);
 	bufferevent_free(bev);
 }
@@ -131,7 +131,7 @@ enabling_before_setcb_calls_back(void **state)
 
 	bufferevent_enable(bev, EV_READ | EV_WRITE);
 	log_calls(bev, &calls);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_write, 1);
 	bufferevent_free(bev);
 }
@@ -147,8 +147,8 @@ enabling_write_waits_for_a_full_socket(void **state)
 
 	send_all(w->fd[0], 0, 16 << 20);
 	bufferevent_enable(bev, EV_WRITE);
-	one_pass(w);
-	one_pass(w);
+	run_ready(w);
+	run_ready(w);
 	assert_int_equal(calls.n_write, 0);
 	drain_fd(w->fd[1], &got);
 	run_until(w, calls.n_write == 1);
@@ -165,16 +165,16 @@ disabled_write_waits(void **state)
 
 	bufferevent_disable(bev, EV_WRITE);
 	add_stream(bufferevent_get_output(bev), 0, 5);
-	one_pass(w);
+	run_ready(w);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 0);
 	bufferevent_enable(bev, EV_WRITE);
 	bufferevent_disable(bev, EV_WRITE);
-	one_pass(w);
+	run_ready(w);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 0);
 	bufferevent_enable(bev, EV_WRITE);
-	one_pass(w);
+	run_ready(w);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 5);
 	assert_int_equal(calls.n_write, 1);
@@ -407,7 +407,7 @@ stuck_consumer_does_not_spin(void **state)
 	send_all(w->fd[1], 0, 250);
 	run_until(w, calls.n_read > 0);
 	for (i = 0; i < 20; i++)
-		one_pass(w);
+		run_ready(w);
 	assert_int_equal(calls.n_read, 1);
 	assert_int_equal(evbuffer_get_length(input), 100);
 	assert_false(read_is_polled(bev));
@@ -463,8 +463,8 @@ setfd_changes_the_descriptor(void **state)
 	assert_true(fcntl(w->fd[0], F_GETFD) >= 0);
 	send_all(w->fd[1], 500, 5);
 	add_stream(bufferevent_get_output(bev), 0, 7);
-	one_pass(w);
-	one_pass(w);
+	run_ready(w);
+	run_ready(w);
 	assert_int_equal(calls.n_read, 0);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 0);
@@ -475,7 +475,7 @@ setfd_changes_the_descriptor(void **state)
 	drain_fd(other[1], &got);
 	assert_int_equal(got, 7);
 	bufferevent_free(bev);
-	one_pass(w);
+	run_ready(w);
 	close(other[0]);
 	close(other[1]);
 }
@@ -514,20 +514,20 @@ free_in_callbacks(void **state)
 		bufferevent_enable(bev, EV_READ);
 		send_all(w->fd[1], 0, 10);
 		run_until(w, calls.n_read == 1);
-		one_pass(w);
+		run_ready(w);
 
 		calls = (struct calls){.free_it = true};
 		bev = new_bev(w, options[i], &calls);
 		add_stream(bufferevent_get_output(bev), got, 3);
 		run_until(w, calls.n_write == 1);
-		one_pass(w);
+		run_ready(w);
 		drain_fd(w->fd[1], &got);
 
 		calls = (struct calls){.free_it = true};
 		bev = new_bev(w, options[i], &calls);
 		bufferevent_trigger_event(bev, BEV_EVENT_ERROR, 0);
 		run_until(w, calls.n_event == 1);
-		one_pass(w);
+		run_ready(w);
 	}
 	assert_true(fcntl(w->fd[0], F_GETFD) >= 0);
 }
@@ -541,7 +541,7 @@ free_closes_if_asked(void **state)
 
 	bufferevent_write(bev, "lost", 4);
 	bufferevent_free(bev);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(fcntl(w->fd[0], F_GETFD), -1);
 	w->fd[0] = -1;
 	assert_int_equal(recv(w->fd[1], &calls, 1, 0), 0);
@@ -561,7 +561,7 @@ references(void **state)
 	bufferevent_free(bev);
 	/* It does nothing any more, but is there. */
 	send_all(w->fd[1], 0, 10);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_read, 0);
 	assert_int_equal(bufferevent_getfd(bev), w->fd[0]);
 	assert_int_equal(bufferevent_enable(bev, EV_READ), -1);
@@ -584,7 +584,7 @@ trigger_honours_watermarks(void **state)
 	bufferevent_trigger(bev, EV_READ,
 	    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 	assert_int_equal(calls.n_read, 1);
-	one_pass(w);
+	run_ready(w);
 	assert_int_equal(calls.n_read, 2);
 	bufferevent_trigger_event(bev, ~0, BEV_TRIG_DEFER_CALLBACKS);
 	assert_int_equal(calls.n_event, 0);
@@ -637,7 +637,7 @@ deferred_callbacks_have_an_order(void **state)
 	bufferevent_trigger(bev, EV_READ, 0);
 	bufferevent_trigger_event(bev, BEV_EVENT_CONNECTED, 0);
 	assert_string_equal(order, "");
-	one_pass(w);
+	run_ready(w);
 	assert_string_equal(order, "crwe");
 	bufferevent_free(bev);
 }
@@ -657,7 +657,7 @@ base_may_come_later(void **state)
 	add_stream(bufferevent_get_output(bev), 0, 10);
 	assert_int_equal(bufferevent_base_set(w->base, bev), 0);
 	assert_ptr_equal(bufferevent_get_base(bev), w->base);
-	one_pass(w);
+	run_ready(w);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 10);
 	bufferevent_free(bev);
@@ -678,7 +678,7 @@ base_can_be_changed(void **state)
 	event_base_loop(other, EVLOOP_NONBLOCK);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 0);
-	one_pass(w);
+	run_ready(w);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, 10);
 	bufferevent_free(bev);

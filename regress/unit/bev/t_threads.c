@@ -116,7 +116,7 @@ no_op_takes_one_lock(void **state)
 	int before;
 
 	bufferevent_enable(bev, EV_READ | EV_WRITE);
-	one_pass(w);
+	run_ready(w);
 	before = atomic_load(&n_locked);
 	bufferevent_enable(bev, EV_READ | EV_WRITE);
 	assert_int_equal(atomic_load(&n_locked) - before, 1);
