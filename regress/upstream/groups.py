@@ -20,7 +20,7 @@ GROUPS = {
     "signal": (["regress"], ("evtag_", "evbuffer_")),
     "util": (["regress_util"], ()),
     "bufferevent": (["regress_bufferevent", "regress_zlib"], ()),
-    "http": (["regress_http", "regress_testutils"], ()),
+    "http": (["regress_http", "regress_testutils"], ("bufferevent_openssl_",)),
     "dns": (["regress_dns", "regress_testutils"], ()),
     "evtag": (["regress"], ()),
     "rpc": (["regress_rpc", "regress.gen"], ()),
@@ -29,13 +29,18 @@ GROUPS = {
     "ssl": (["regress_ssl"], ()),
 }
 
+# Tests of a group that need more than it: prefix -> the group that says what.
+WITHIN = {"http/https_": "ssl"}
+
 # Tests that upstream's tables switch off, and that pass with libevent all the
 # same when asked for (the others want the internet, or fail with libevent).
-OFF_BY_DEFAULT = """util/getaddrinfo_AI_ADDRCONFIG util/monotonic_res_precise
-util/monotonic_res_fallback thread/deferred_cb_skew
+OFF_BY_DEFAULT = """util/getaddrinfo_AI_ADDRCONFIG
 dns/getaddrinfo_race_gotresolve http/cancel_by_host_server_timeout
 http/cancel_server_timeout http/cancel_by_host_no_ns_server_timeout
 http/cancel_by_host_ns_timeout_server_timeout""".split()
+# The same, but they want a machine that has nothing else to do.
+FINE_TIMING = """util/monotonic_res_precise util/monotonic_res_fallback
+thread/deferred_cb_skew""".split()
 
 # Of what every test of a group goes through, this is used by dns tests alone.
 RUNNER = ("regress_main", ("evdns_",))
