@@ -29,8 +29,8 @@ GROUPS = {
     "ssl": (["regress_ssl"], ()),
 }
 
-# Tests of a group that need more than it: prefix -> the group that says what.
-WITHIN = {"http/https_": "ssl"}
+# Tests that need the API of another group too: prefix -> that group.
+WITHIN = {"http/https_": "ssl", "http/simple": "ssl"}
 
 # Tests that upstream's tables switch off, and that pass with libevent all the
 # same when asked for (the others want the internet, or fail with libevent).
