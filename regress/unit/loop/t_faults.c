@@ -276,7 +276,9 @@ count_calls(const struct kind *k, int counts[N_CALLS])
 static int
 step_from(int index, int n)
 {
-	return index > 20 && index + 100 < n ? 97 : 1;
+	int left = n - 20 - index;
+
+	return index < 20 || left <= 1 ? 1 : left < 97 ? left : 97;
 }
 
 static void
