@@ -127,7 +127,7 @@ print_inserted(const struct event_base *base, const struct event *ev, void *arg)
 
 		at.tv_usec &= EV_COMMON_USEC_MASK;
 		at = ev_timeval_of_us_(
-		    min_heap_key_(&at) + base->wall_minus_mono_us);
+		    ev_us_add_(min_heap_key_(&at), base->wall_minus_mono_us));
 		fprintf(
 		    out, " Timeout=%ld.%06d", (long)at.tv_sec, (int)at.tv_usec);
 	}

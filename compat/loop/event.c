@@ -380,7 +380,7 @@ event_pending(const struct event *ev, short events, struct timeval *tv)
 		at.tv_usec &= EV_COMMON_USEC_MASK;
 		ev_now_us_(base); /* so that the difference is known */
 		*tv = ev_timeval_of_us_(
-		    min_heap_key_(&at) + base->wall_minus_mono_us);
+		    ev_us_add_(min_heap_key_(&at), base->wall_minus_mono_us));
 	}
 	ev_unlock(base->lock);
 	return pending;

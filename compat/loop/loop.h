@@ -230,6 +230,15 @@ int ev_poll_once_(struct event_base *base, const struct timespec *timeout);
 /* ---- timer.c */
 /* A place for one more timeout. 0, or -1 if memory is short. */
 int ev_timer_reserve_(struct event_base *base);
+/* A + B microseconds; the end of time is never passed. */
+static inline int64_t
+ev_us_add_(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
 /* Sets EV's timeout to TV from now (or to TV itself) and queues it; it may be
  * queued already. Returns true if a sleeping loop must wake for it. */
 bool ev_timer_set_(struct event_base *base, struct event *ev,
