@@ -131,11 +131,10 @@ renew_timeout(struct event_base *base, struct event *ev)
 	}
 	now = ev_now_us_(base);
 	delay_us = min_heap_key_(&delay);
-	at_us = ev->ev_res & EV_TIMEOUT ? min_heap_key_(&last) : now;
-	if (__builtin_add_overflow(at_us, delay_us, &at_us))
-		at_us = INT64_MAX;
-	if (at_us < now && __builtin_add_overflow(now, delay_us, &at_us))
-		at_us = INT64_MAX;
+	at_us = ev_us_add_(
+	    ev->ev_res & EV_TIMEOUT ? min_heap_key_(&last) : now, delay_us);
+	if (at_us < now)
+		at_us = ev_us_add_(now, delay_us);
 	at = ev_timeval_of_us_(at_us);
 	at.tv_usec |= common_bits;
 	ev_event_add_nolock_(ev, &at, true);
@@ -297,8 +296,8 @@ ev_queue_process_(struct event_base *base)
 	int prio, n = 0;
 
 	if (limits->max_interval.tv_sec >= 0)
-		deadline_us =
-		    ev_now_us_(base) + min_heap_key_(&limits->max_interval);
+		deadline_us = ev_us_add_(
+		    ev_now_us_(base), min_heap_key_(&limits->max_interval));
 	/* Less urgent queues wait until nothing more urgent ran. */
 	for (prio = 0; prio < base->nqueues && n == 0; prio++) {
 		bool limited = prio >= limits->after_prio;

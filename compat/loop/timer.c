@@ -116,9 +116,7 @@ time_of(struct event_base *base, const struct timeval *tv, bool absolute)
 		bits = tv->tv_usec & ~(long)EV_COMMON_USEC_MASK;
 		plain.tv_usec &= EV_COMMON_USEC_MASK;
 	}
-	if (__builtin_add_overflow(
-		ev_now_us_(base), min_heap_key_(&plain), &us))
-		us = INT64_MAX;
+	us = ev_us_add_(ev_now_us_(base), min_heap_key_(&plain));
 	at = ev_timeval_of_us_(us);
 	at.tv_usec |= bits;
 	return at;
