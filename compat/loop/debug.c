@@ -200,4 +200,7 @@ ev_debug_globals_free_(void)
 	buckets = NULL;
 	n_buckets = n_known = 0;
 	pthread_mutex_unlock(&mutex);
+	/* As if nothing had happened: it may be enabled, and that anew. */
+	ev_debug_mode_on_ = false;
+	atomic_store_explicit(&too_late, false, memory_order_relaxed);
 }
