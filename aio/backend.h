@@ -90,10 +90,10 @@ struct aio_ops {
 	 * returns, close(fd) releases the file (without AIO_CAP_LIVE: unless
 	 * another thread sleeps). Other changes may wait for the next
 	 * prepare().
-	 * Returns 0, or -errno with the former interest unchanged: -EBADF, -EPERM
-	 * (a file that cannot be watched by this backend), -ENOMEM. Withdrawing
-	 * never fails. poll and select take numbers that are not open: poll
-	 * reports them ready, select's collect() answers -EBADF. */
+	 * Returns 0, or -errno with the former interest unchanged: -EBADF,
+	 * -EPERM (a file that cannot be watched by this backend), -ENOMEM.
+	 * Withdrawing never fails. poll and select take numbers that are not
+	 * open: poll reports them ready, select's collect() answers -EBADF. */
 	int (*set)(struct aio_backend *b, int fd, unsigned mask);
 
 	/* Locked, by the thread that will sleep. Settles changes, then returns
@@ -103,19 +103,20 @@ struct aio_ops {
 	int (*prepare)(struct aio_backend *b);
 
 	/* Unlocked. Waits until something is ready, TIMEOUT (relative; NULL:
-	 * for ever) is over or a signal arrives. Returns 0 in all three cases, or
-	 * -errno. Precision is the kernel's. */
+	 * for ever) is over or a signal arrives. Returns 0 in all three cases,
+	 * or -errno. Precision is the kernel's. */
 	int (*sleep)(struct aio_backend *b, const struct timespec *timeout);
 
 	/* Locked. Fills OUT with at most CAP ready descriptors and returns how
-	 * many, or -errno; call again while it returns CAP. A descriptor can occur twice
-	 * (once a direction). Interest stays until it is withdrawn: a level
-	 * that still holds is reported again in the next pass. */
-	int (*collect)(struct aio_backend *b, struct aio_ready *out, size_t cap);
+	 * many, or -errno; call again while it returns CAP. A descriptor can
+	 * occur twice (once a direction). Interest stays until it is withdrawn:
+	 * a level that still holds is reported again in the next pass. */
+	int (*collect)(
+	    struct aio_backend *b, struct aio_ready *out, size_t cap);
 
 	/* Locked, in a child after fork: leave what belongs to the parent
-	 * untouched and watch everything anew from the own map. Returns 0, or the
-	 * first -errno after going on with the rest. */
+	 * untouched and watch everything anew from the own map. Returns 0, or
+	 * the first -errno after going on with the rest. */
 	int (*after_fork)(struct aio_backend *b);
 
 	/* Locked. Takes effect for later arming; the epoll family only, others

@@ -63,7 +63,7 @@ token(const char *s, const char *origin, size_t *len)
 		if (strncmp(s + 1 + braced, tokens[i].name, n) != 0 ||
 		    (braced && s[2 + n] != '}'))
 			continue;
-		*len = n + 1 + 2 * braced;
+		*len = n + (braced ? 3 : 1);
 		return tokens[i].value;
 	}
 	return NULL;

@@ -14,8 +14,7 @@
 
 #define WORD_BITS (sizeof(ElfW(Addr)) * 8)
 
-/* The header of the program that runs us, read through the loader's own
- * pointers: what "ours" means. */
+/* Of this program: what "ours" means. The linker defines the symbol. */
 static unsigned
 own_machine(void)
 {

@@ -23,6 +23,13 @@ complain(const char *subject, const char *format, ...)
 	fputc('\n', stderr);
 }
 
+/* What is too long is cut, and then not found. */
+static void
+copy_path(char out[PATH_MAX], const char *path)
+{
+	snprintf(out, PATH_MAX, "%s", path);
+}
+
 /* ---- finding it ---- */
 
 static bool
@@ -52,7 +59,7 @@ search_path(const char *name, char out[PATH_MAX])
 		    list, len > 0 ? "/" : "", name);
 		if (len > 0 && len < PATH_MAX) {
 			if (is_program(candidate)) {
-				strcpy(out, candidate);
+				copy_path(out, candidate);
 				return 1;
 			}
 			if (access(candidate, F_OK) == 0)
@@ -81,7 +88,7 @@ find(const char *command, char out[PATH_MAX])
 		complain("COMMAND", "%s", strerror(ENAMETOOLONG));
 		return -1;
 	}
-	strcpy(out, command);
+	copy_path(out, command);
 	return 0;
 }
 
@@ -198,7 +205,7 @@ read_interpreter(const char *path, char out[PATH_MAX])
 	line[strcspn(line, "\n")] = '\0';
 	name = line + 2 + strspn(line + 2, " \t");
 	name[strcspn(name, " \t")] = '\0';
-	strcpy(out, name);
+	copy_path(out, name);
 	return 1;
 }
 
@@ -209,14 +216,14 @@ find_binary(struct program *p)
 	char next[PATH_MAX];
 	int depth;
 
-	strcpy(p->binary, p->path);
+	copy_path(p->binary, p->path);
 	for (depth = 0; depth <= 4; depth++) {
 		if (check_file(p->binary) < 0)
 			return -1;
 		if (!read_interpreter(p->binary, next))
 			return check_elf(p->binary);
 		p->is_script = true;
-		strcpy(p->binary, next);
+		copy_path(p->binary, next);
 	}
 	complain(p->path, "has too many interpreters");
 	return -1;
