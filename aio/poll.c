@@ -13,9 +13,10 @@
  *   same number; see struct place.
  * - A number that is not open is no error here: poll(2) says POLLNVAL, and that
  *   is passed on as readable and writable, as libevent does.
- * - poll(2) reports errors unasked. A pipe whose other end is gone, watched
- *   for AIO_CLOSED alone, gives POLLHUP every time and nothing to hand out.
- *   libevent reports nothing there either. */
+ * - poll(2) reports errors unasked. Watched for AIO_CLOSED alone, a pipe whose
+ *   other end is gone gives POLLHUP every time; libevent has nothing to report
+ *   then, and its loop spins. We report AIO_CLOSED, as the other backend does:
+ *   nothing more will come from that peer. */
 #include "aio/methods.h"
 
 #include <errno.h>
@@ -239,13 +240,15 @@ static unsigned
 report(const struct poll_backend *p, const struct pollfd *entry)
 {
 	const struct place *place = &p->places[entry->fd];
-	unsigned mask = mask_of(entry->revents);
+	unsigned found = mask_of(entry->revents), wanted;
 
 	if (place->index1 == 0 || place->since == p->pass)
 		return 0;
+	wanted = mask_of(p->want[place->index1 - 1].events);
 	if (entry->revents & TROUBLE)
-		mask |= AIO_READ | AIO_WRITE;
-	return mask & mask_of(p->want[place->index1 - 1].events);
+		found |=
+		    wanted == AIO_CLOSED ? AIO_CLOSED : AIO_READ | AIO_WRITE;
+	return found & wanted;
 }
 
 static int

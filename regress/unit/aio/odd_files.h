@@ -10,7 +10,11 @@
  * socket. */
 enum { ODD_FILES = 9 };
 
-/* Expected for an interest in all conditions, by row. */
+/* Expected for an interest in all conditions, by row. An interest in CLOSED
+ * alone is told of it, too, where that bit is set: libevent's loop spins there,
+ * without a report. */
+#define ODD_TOLD 0x100u
+
 extern const unsigned odd_in_poll[ODD_FILES];
 extern const unsigned odd_in_select[ODD_FILES];
 
