@@ -153,7 +153,7 @@ ev_http_client_connected_(struct evhttp_connection *evcon)
 	evcon->state = EV_HTTP_IDLE;
 	evcon->retries = evcon->backoff = 0;
 	ev_http_conn_apply_timeouts_(evcon);
-	bufferevent_enable(evcon->bev, EV_READ | EV_WRITE);
+	ev_http_conn_want_input_(evcon);
 	go_on(evcon);
 }
 

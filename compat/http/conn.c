@@ -181,11 +181,17 @@ ev_http_conn_apply_timeouts_(struct evhttp_connection *evcon)
 	bufferevent_set_timeouts(evcon->bev, &read, &write);
 }
 
+/* Enabling what is enabled is not free: a write callback is owed for it. */
 void
 ev_http_conn_want_input_(struct evhttp_connection *evcon)
 {
-	if (!evcon->eof && !(bufferevent_get_enabled(evcon->bev) & EV_READ))
-		bufferevent_enable(evcon->bev, EV_READ);
+	short wanted = evcon->broken ? 0 : EV_WRITE;
+
+	if (!evcon->eof)
+		wanted |= EV_READ;
+	wanted &= (short)~bufferevent_get_enabled(evcon->bev);
+	if (wanted != 0)
+		bufferevent_enable(evcon->bev, wanted);
 }
 
 void

@@ -219,7 +219,7 @@ bool ev_http_release_(struct evhttp_connection *evcon);
  * connection. The callback may free EVCON: hold it. */
 void ev_http_conn_disconnect_(struct evhttp_connection *evcon);
 void ev_http_conn_apply_timeouts_(struct evhttp_connection *evcon);
-/* Reads again if that was stopped. */
+/* Enables reading and writing where they are not. */
 void ev_http_conn_want_input_(struct evhttp_connection *evcon);
 /* Calls back, from the loop, as if output had been flushed. */
 void ev_http_conn_poke_write_(struct evhttp_connection *evcon);

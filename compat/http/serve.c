@@ -80,7 +80,7 @@ ev_http_serve_accept_(
 	TAILQ_INSERT_TAIL(&http->connections, evcon, next);
 	ev_http_conn_start_(evcon);
 	ev_http_conn_apply_timeouts_(evcon);
-	bufferevent_enable(bev, EV_READ | EV_WRITE);
+	ev_http_conn_want_input_(evcon);
 	return;
 fail:
 	event_warn("%s: a connection is dropped", __func__);
