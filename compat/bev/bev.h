@@ -245,13 +245,15 @@ ev_bev_peer(struct bufferevent *bev)
 static inline bool
 ev_bev_may_read(const struct bev_private *b)
 {
-	return (b->bev.enabled & EV_READ) != 0 && b->read_suspended == 0;
+	return (b->bev.enabled & EV_READ) != 0 && b->read_suspended == 0 &&
+	       !b->freed;
 }
 
 static inline bool
 ev_bev_may_write(const struct bev_private *b)
 {
-	return (b->bev.enabled & EV_WRITE) != 0 && b->write_suspended == 0;
+	return (b->bev.enabled & EV_WRITE) != 0 && b->write_suspended == 0 &&
+	       !b->freed;
 }
 
 extern const struct bev_services ev_bev_services_;

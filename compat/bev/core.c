@@ -60,7 +60,7 @@ output_changed(
 	struct bev_private *b = arg;
 
 	(void)buf;
-	if (info->n_added > 0 && !b->freed && ev_bev_may_write(b))
+	if (info->n_added > 0 && ev_bev_may_write(b))
 		b->bev.be_ops->output_added(b);
 }
 

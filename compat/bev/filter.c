@@ -90,8 +90,6 @@ run_function(const struct flow *flow, enum bufferevent_flush_mode mode,
 static bool
 may_go_on(const struct bev_private *b, short event)
 {
-	if (b->freed)
-		return false;
 	return event == EV_READ ? ev_bev_may_read(b) : ev_bev_may_write(b);
 }
 

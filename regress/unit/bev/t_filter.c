@@ -366,6 +366,32 @@ underlying_survives(void **state)
 	bufferevent_free(under);
 }
 
+/* Freed too early, it does nothing any more; the filter notices nothing. */
+static void
+underlying_goes_first(void **state)
+{
+	struct world *w = *state;
+	struct calls calls = {.take = SIZE_MAX};
+	struct filtering f = {0};
+	struct bufferevent *under =
+	    bufferevent_socket_new(w->base, w->fd[0], 0);
+	struct bufferevent *bev = bufferevent_filter_new(
+	    under, filter_in, filter_out, 0, free_ctx, &f);
+	size_t got = 0;
+
+	log_calls(bev, &calls);
+	bufferevent_free(under);
+	bufferevent_enable(bev, EV_READ | EV_WRITE);
+	add_stream(bufferevent_get_output(bev), 0, 10);
+	send_all(w->fd[1], 0, 10);
+	run_ready(w);
+	drain_fd(w->fd[1], &got);
+	assert_int_equal(got, 0);
+	assert_int_equal(calls.n_read, 0);
+	assert_int_equal(calls.n_event, 0);
+	end_filter(w, bev, &f);
+}
+
 static void
 filters_stack(void **state)
 {
@@ -407,6 +433,7 @@ main(void)
 	    WORLD(events_come_up),
 	    WORLD(free_in_callbacks),
 	    WORLD(underlying_survives),
+	    WORLD(underlying_goes_first),
 	    WORLD(filters_stack),
 	};
 
