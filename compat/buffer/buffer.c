@@ -3,13 +3,16 @@
 
 #include "compat/util/mem.h"
 
+#include <string.h>
+
 struct evbuffer *
 evbuffer_new(void)
 {
-	struct evbuffer *buf = mm_calloc(1, sizeof(*buf));
+	struct evbuffer *buf = mm_malloc(sizeof(*buf));
 
 	if (buf == NULL)
 		return NULL;
+	memset(buf, 0, sizeof(*buf));
 	buf->refcnt = 1;
 	buf->last_with_datap = &buf->first;
 	return buf;

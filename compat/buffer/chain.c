@@ -254,14 +254,13 @@ ev_chain_load_slow_(struct evbuffer_chain *c)
 	return 0;
 }
 
-static struct evbuffer_chain *
-grow_chain(struct evbuffer *buf, size_t need)
+struct evbuffer_chain *
+ev_chain_grow_(const struct evbuffer_chain *neighbour, size_t need)
 {
-	struct evbuffer_chain *last = ev_buffer_last_data_(buf);
 	size_t size = MIN_BUFFER_SIZE;
 
-	if (last != NULL && !(last->flags & EV_CHAIN_READONLY))
-		size = 2 * (last->buffer_len + EVBUFFER_CHAIN_SIZE);
+	if (neighbour != NULL && !(neighbour->flags & EV_CHAIN_READONLY))
+		size = 2 * (neighbour->buffer_len + EVBUFFER_CHAIN_SIZE);
 	if (size > EV_CHAIN_GROW_MAX)
 		size = EV_CHAIN_GROW_MAX;
 	size -= EVBUFFER_CHAIN_SIZE;
@@ -276,7 +275,7 @@ ev_buffer_spare_(struct evbuffer *buf, size_t need)
 	if (c != NULL && !(c->flags & EV_CHAIN_READONLY) &&
 	    c->buffer_len >= need)
 		return c;
-	c = grow_chain(buf, need);
+	c = ev_chain_grow_(ev_buffer_last_data_(buf), need);
 	if (c == NULL)
 		return NULL;
 	ev_buffer_drop_spares_(buf);

@@ -43,8 +43,9 @@ struct ev_chain_segment {
 };
 
 /* While a buffer without a parent is empty it keeps one chain of at most this
- * size, so that short-lived data costs no allocation. */
-#define EV_CHAIN_KEEP_MAX 4096u
+ * size, so that short-lived data costs no allocation: what 4 KiB of data take,
+ * a size that programs like. */
+#define EV_CHAIN_KEEP_MAX 5120u
 /* Chains double from MIN_BUFFER_SIZE up to this as a buffer grows. */
 #define EV_CHAIN_GROW_MAX 16384u
 
@@ -85,6 +86,10 @@ ev_chain_is_own_(const struct evbuffer_chain *c)
 
 /* A plain chain that holds at least CAPACITY bytes; NULL if memory is short. */
 struct evbuffer_chain *ev_chain_new_(size_t capacity);
+/* The same, at least twice as large as its NEIGHBOUR (may be NULL) if that is
+ * plain, up to EV_CHAIN_GROW_MAX. */
+struct evbuffer_chain *ev_chain_grow_(
+    const struct evbuffer_chain *neighbour, size_t need);
 /* A chain with EXTRA bytes behind the header, for memory elsewhere. */
 struct evbuffer_chain *ev_chain_new_extern_(unsigned flags, size_t extra);
 /* A chain for the LEN bytes of C that begin SKIP bytes into its data; NULL if

@@ -104,7 +104,7 @@ prepend_to_data(struct evbuffer *buf, const unsigned char *data, size_t len)
 	if (ev_chain_is_own_(first))
 		gap = (size_t)first->misalign;
 	if (gap < len) {
-		c = ev_chain_new_(len - gap);
+		c = ev_chain_grow_(first, len - gap);
 		if (c == NULL)
 			return -ENOMEM;
 		fill_from_end(c, data, len - gap);

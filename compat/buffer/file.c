@@ -16,6 +16,9 @@
 
 #define OFF_MAX ((ev_off_t)(((ev_uint64_t)1 << (sizeof(ev_off_t) * 8 - 1)) - 1))
 
+/* Mapping costs more than reading up to about this size. */
+#define READ_MAX 65536
+
 /* Bytes behind the last page of a file cannot be touched: -EINVAL. */
 static int
 check_mappable(const struct evbuffer_file_segment *seg, ev_off_t page)
@@ -79,6 +82,18 @@ read_contents(struct evbuffer_file_segment *seg)
 	return 0;
 }
 
+/* A small range that was to be sent by the kernel is cheaper to read. */
+static int
+map_or_read(struct evbuffer_file_segment *seg)
+{
+	bool small = seg->can_sendfile && seg->length <= READ_MAX;
+
+	if (!small && !(seg->flags & EVBUF_FS_DISABLE_MMAP) &&
+	    map_contents(seg) == 0)
+		return 0;
+	return read_contents(seg);
+}
+
 int
 ev_segment_load_(struct evbuffer_file_segment *seg)
 {
@@ -90,11 +105,7 @@ ev_segment_load_(struct evbuffer_file_segment *seg)
 		if (seg->length == 0) {
 			seg->contents = &nothing;
 		} else {
-			r = -EINVAL;
-			if (!(seg->flags & EVBUF_FS_DISABLE_MMAP))
-				r = map_contents(seg);
-			if (r < 0)
-				r = read_contents(seg);
+			r = map_or_read(seg);
 		}
 	}
 	ev_unlock(seg->lock);
@@ -158,7 +169,9 @@ evbuffer_file_segment_new(
 	} else {
 		seg->can_sendfile = 1;
 	}
-	if (!(flags & EVBUF_FS_DISABLE_LOCKING) && ev_locking_enabled()) {
+	/* Only what is loaded later has to be guarded. */
+	if (seg->contents == NULL && !(flags & EVBUF_FS_DISABLE_LOCKING) &&
+	    ev_locking_enabled()) {
 		seg->lock = ev_lock_alloc_();
 		if (seg->lock == NULL)
 			goto fail;

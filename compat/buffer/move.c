@@ -6,9 +6,11 @@
 #include <limits.h>
 #include <string.h>
 
-/* A part of a chain is moved by sharing it if it has at least so many bytes,
- * and a quarter of the chain, so that little memory is held for its sake. */
-#define SHARE_MIN 4096u
+/* A part of a chain is moved by sharing it if it has at least so many bytes and,
+ * if the chain is plain, this share of it: so that little memory is held for
+ * its sake. */
+#define SHARE_MIN   4096u
+#define SHARE_PARTS 8u
 
 /* Chains with data, taken out of a buffer. */
 struct chain_run {
@@ -177,8 +179,9 @@ static int
 add_part(struct evbuffer *src, struct evbuffer *dst, size_t len)
 {
 	struct evbuffer_chain *c = src->first, *s;
-	bool share = len >= SHARE_MIN && ((c->flags & EV_CHAIN_READONLY) ||
-					     len >= c->buffer_len / 4);
+	bool share =
+	    len >= SHARE_MIN && ((c->flags & EV_CHAIN_READONLY) ||
+				    len >= c->buffer_len / SHARE_PARTS);
 
 	if (!share && !(c->flags & EV_CHAIN_KERNEL))
 		return ev_buffer_append_(dst, ev_chain_data_(c), len);

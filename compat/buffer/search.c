@@ -2,6 +2,7 @@
 #include "compat/buffer/chain.h"
 
 #include <event2/buffer_compat.h>
+#include <limits.h>
 #include <string.h>
 
 /* After so many first bytes that begin no match, search by all bytes. */
@@ -242,17 +243,18 @@ evbuffer_get_contiguous_space(const struct evbuffer *buf)
 }
 
 /* Fills at most N_VEC extents, and counts those that LEN bytes take from POS
- * bytes into C on. */
+ * bytes into C on, up to MOST. */
 static int
 peek(struct evbuffer_chain *c, size_t pos, size_t len,
-    struct evbuffer_iovec *vec, int n_vec)
+    struct evbuffer_iovec *vec, int n_vec, int most)
 {
 	size_t seen = 0;
 	int n = 0;
 
 	if (c != NULL && pos >= c->off)
 		return 0;
-	for (; c != NULL && c->off != 0 && seen < len; c = c->next, pos = 0) {
+	for (; c != NULL && c->off != 0 && seen < len && n < most;
+	     c = c->next, pos = 0) {
 		if (n < n_vec) {
 			if (ev_chain_load_(c) < 0)
 				break;
@@ -271,19 +273,21 @@ evbuffer_peek(struct evbuffer *buffer, ev_ssize_t len,
 {
 	struct evbuffer_chain *c;
 	size_t pos = 0;
-	int n;
+	int n, most = INT_MAX;
 
+	/* Of all that there is, what does not fit is not counted. */
+	if (len < 0) {
+		len = EV_SSIZE_MAX;
+		if (n_vec > 0)
+			most = n_vec;
+	}
 	ev_lock(buffer->lock);
 	c = buffer->total_len != 0 ? buffer->first : NULL;
 	if (start_at != NULL) {
 		c = start_at->internal_.chain;
 		pos = start_at->internal_.pos_in_chain;
 	}
-	n = peek(
-	    c, pos, len < 0 ? EVBUFFER_CHAIN_MAX : (size_t)len, vec, n_vec);
-	/* All that there is was asked for: what does not fit is not counted. */
-	if (len < 0 && n_vec > 0 && n > n_vec)
-		n = n_vec;
+	n = peek(c, pos, (size_t)len, vec, n_vec, most);
 	ev_unlock(buffer->lock);
 	return n;
 }
