@@ -6,7 +6,7 @@ dns_libs = libunit_dns.la $(UNIT_LIBS)
 
 dns_tests = %D%/t_name %D%/t_packet %D%/t_reply %D%/t_conf %D%/t_hosts \
 	%D%/t_search %D%/t_resolve %D%/t_servers %D%/t_cancel \
-	%D%/t_getaddrinfo %D%/t_serve %D%/t_threads
+	%D%/t_getaddrinfo %D%/t_serve %D%/t_threads %D%/t_memory
 check_PROGRAMS += $(dns_tests)
 TESTS += $(dns_tests)
 
@@ -59,4 +59,8 @@ TESTS += $(dns_tests)
 %C%_t_threads_SOURCES = %D%/t_threads.c %D%/fake.c compat/util/lock_pthread.c
 %C%_t_threads_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_threads_LDADD = $(dns_libs)
+
+%C%_t_memory_SOURCES = %D%/t_memory.c %D%/fake.c
+%C%_t_memory_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_memory_LDADD = $(dns_libs)
 endif
