@@ -110,7 +110,7 @@ ev_dns_request_free_(struct ev_dns_request *req)
 }
 
 static void
-write_reply(struct ev_dns_request *req, struct ev_dns_writer *w)
+write_reply(const struct ev_dns_request *req, struct ev_dns_writer *w)
 {
 	for (int i = 0; i < req->pub.nquestions; ++i) {
 		const struct evdns_server_question *q = req->pub.questions[i];
@@ -125,22 +125,16 @@ write_reply(struct ev_dns_request *req, struct ev_dns_writer *w)
 	}
 }
 
-int
-ev_dns_request_format_(struct ev_dns_request *req, unsigned err)
+size_t
+ev_dns_request_format_(const struct ev_dns_request *req, unsigned err,
+    uint8_t out[EV_DNS_REPLY_MAX])
 {
-	uint8_t bytes[EV_DNS_REPLY_MAX];
 	struct ev_dns_writer w;
 	unsigned flags = EV_DNS_QR | (unsigned)req->pub.flags | err;
 
-	ev_dns_writer_init_(&w, bytes, req->room, req->edns);
+	ev_dns_writer_init_(&w, out, req->room, req->edns);
 	write_reply(req, &w);
-	req->reply_len = ev_dns_writer_end_(&w, req->id, flags, req->edns);
-	mm_free(req->reply);
-	req->reply = mm_malloc(req->reply_len);
-	if (req->reply == NULL)
-		return -ENOMEM;
-	memcpy(req->reply, bytes, req->reply_len);
-	return 0;
+	return ev_dns_writer_end_(&w, req->id, flags, req->edns);
 }
 
 /* Records. */
@@ -153,7 +147,7 @@ add_item(struct ev_dns_request *req, int section, const char *name,
 	struct ev_dns_item *item;
 	char *at;
 
-	if (section < 0 || section >= EV_DNS_SECTIONS || req->reply != NULL ||
+	if (section < 0 || section >= EV_DNS_SECTIONS ||
 	    ev_dns_name_check_(name) < 0)
 		return -1;
 	item = mm_malloc(sizeof(*item) + name_size + data_size);
@@ -279,12 +273,14 @@ int
 evdns_server_request_respond(struct evdns_server_request *pub, int err)
 {
 	struct ev_dns_request *req = upcast(pub);
+	uint8_t reply[EV_DNS_REPLY_MAX];
+	size_t len;
 
+	/* The only failure that leaves the request to the caller. */
 	if ((err & ~(int)(EV_DNS_RCODE | SETTABLE_FLAGS)) != 0)
 		return -1;
-	if (ev_dns_request_format_(req, (unsigned)err) < 0)
-		return -1;
-	return ev_dns_port_send_(req) < 0 ? -1 : 0;
+	len = ev_dns_request_format_(req, (unsigned)err, reply);
+	return ev_dns_port_send_(req, reply, len) < 0 ? -1 : 0;
 }
 
 int

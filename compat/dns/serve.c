@@ -13,7 +13,9 @@
 #include <event2/dns_compat.h>
 #include <string.h>
 
-#define BATCH 32 /* requests in one go */
+#define BATCH       8
+#define BATCHES     8    /* in one go; others want the loop, too */
+#define REQUEST_MAX 2048 /* a request is one question, rarely more */
 
 struct evdns_server_port {
 	void *lock;
@@ -60,34 +62,46 @@ ev_dns_port_drop_(struct ev_dns_request *req)
 /* Sending. */
 
 static int
-send_reply(const struct ev_dns_request *req)
+send_reply(const struct ev_dns_request *req, const uint8_t *reply, size_t len)
 {
 	ssize_t n;
 
 	do
-		n = sendto(req->port->fd, req->reply, req->reply_len,
-		    MSG_NOSIGNAL, (const struct sockaddr *)&req->addr,
-		    req->addr_len);
+		n = sendto(req->port->fd, reply, len, MSG_NOSIGNAL,
+		    (const struct sockaddr *)&req->addr, req->addr_len);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
 
+/* Lock held. */
+static int
+keep_reply(struct evdns_server_port *port, struct ev_dns_request *req,
+    const uint8_t *reply, size_t len)
+{
+	req->reply = mm_malloc(len);
+	if (req->reply == NULL || event_add(port->writable, NULL) < 0)
+		return -ENOMEM;
+	memcpy(req->reply, reply, len);
+	req->reply_len = len;
+	req->next = NULL;
+	*port->waiting_end = req;
+	port->waiting_end = &req->next;
+	return 0;
+}
+
 int
-ev_dns_port_send_(struct ev_dns_request *req)
+ev_dns_port_send_(struct ev_dns_request *req, const uint8_t *reply, size_t len)
 {
 	struct evdns_server_port *port = req->port;
 	int r = -EAGAIN;
 
 	ev_lock(port->lock);
 	if (port->waiting == NULL)
-		r = send_reply(req);
-	if (r == -EAGAIN && !port->closing) {
-		req->next = NULL;
-		*port->waiting_end = req;
-		port->waiting_end = &req->next;
-		r = event_add(port->writable, NULL) < 0 ? -ENOMEM : 0;
+		r = send_reply(req, reply, len);
+	if (r == -EAGAIN && !port->closing &&
+	    (r = keep_reply(port, req, reply, len)) == 0) {
 		ev_unlock(port->lock);
-		return r;
+		return 0;
 	}
 	ev_dns_request_free_(req);
 	unref_unlock(port);
@@ -114,7 +128,8 @@ writable_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	ev_lock(port->lock);
 	while (port->waiting != NULL && !port->closing) {
-		int r = send_reply(port->waiting);
+		struct ev_dns_request *req = port->waiting;
+		int r = send_reply(req, req->reply, req->reply_len);
 
 		if (r == -EAGAIN) {
 			event_add(port->writable, NULL);
@@ -135,10 +150,10 @@ writable_cb(evutil_socket_t fd, short what, void *arg)
 static void
 refuse(struct ev_dns_request *req)
 {
-	if (ev_dns_request_format_(req, DNS_ERR_NOTIMPL) == 0)
-		(void)ev_dns_port_send_(req);
-	else
-		ev_dns_port_drop_(req);
+	uint8_t reply[EV_DNS_REPLY_MAX];
+	size_t len = ev_dns_request_format_(req, DNS_ERR_NOTIMPL, reply);
+
+	(void)ev_dns_port_send_(req, reply, len);
 }
 
 /* Called without the lock; PORT is held. */
@@ -173,30 +188,57 @@ take_request(struct evdns_server_port *port, const uint8_t *msg, size_t len,
 		port->callback(&req->pub, port->arg);
 }
 
+static bool
+is_closing(struct evdns_server_port *port)
+{
+	bool closing;
+
+	ev_lock(port->lock);
+	closing = port->closing;
+	ev_unlock(port->lock);
+	return closing;
+}
+
+/* Returns how many packets there were. What comes behind the request that
+ * closed the port is dropped. */
+static int
+read_batch(struct evdns_server_port *port)
+{
+	uint8_t bytes[BATCH][REQUEST_MAX];
+	struct sockaddr_storage addrs[BATCH];
+	struct mmsghdr msgs[BATCH];
+	struct iovec iov[BATCH];
+	int n;
+
+	memset(msgs, 0, sizeof(msgs));
+	for (int i = 0; i < BATCH; ++i) {
+		iov[i].iov_base = bytes[i];
+		iov[i].iov_len = REQUEST_MAX;
+		msgs[i].msg_hdr.msg_iov = &iov[i];
+		msgs[i].msg_hdr.msg_iovlen = 1;
+		msgs[i].msg_hdr.msg_name = &addrs[i];
+		msgs[i].msg_hdr.msg_namelen = sizeof(addrs[i]);
+	}
+	n = recvmmsg(port->fd, msgs, BATCH, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < n && !is_closing(port); ++i)
+		take_request(port, bytes[i], msgs[i].msg_len, &addrs[i],
+		    msgs[i].msg_hdr.msg_namelen);
+	return n;
+}
+
 static void
 readable_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct evdns_server_port *port = arg;
-	bool closing;
 
+	(void)fd;
 	(void)what;
 	ev_lock(port->lock);
 	port->refs++;
-	closing = port->closing;
 	ev_unlock(port->lock);
-	for (int i = 0; i < BATCH && !closing; ++i) {
-		uint8_t bytes[EV_DNS_REPLY_MAX];
-		struct sockaddr_storage addr;
-		ev_socklen_t addr_len = sizeof(addr);
-		ssize_t n = recvfrom(fd, bytes, sizeof(bytes), 0,
-		    (struct sockaddr *)&addr, &addr_len);
-
-		if (n < 0)
+	for (int i = 0; i < BATCHES && !is_closing(port); ++i) {
+		if (read_batch(port) < BATCH)
 			break;
-		take_request(port, bytes, (size_t)n, &addr, addr_len);
-		ev_lock(port->lock);
-		closing = port->closing;
-		ev_unlock(port->lock);
 	}
 	ev_lock(port->lock);
 	unref_unlock(port);

@@ -17,7 +17,7 @@ struct ev_dns_request {
 	struct ev_dns_request *next;     /* waiting to be sent */
 	struct ev_dns_item *items[EV_DNS_SECTIONS];
 	struct ev_dns_item **ends[EV_DNS_SECTIONS];
-	uint8_t *reply; /* once it is complete */
+	uint8_t *reply; /* while it waits for the socket */
 	size_t reply_len;
 	size_t room;
 	uint16_t id;
@@ -31,12 +31,14 @@ struct ev_dns_request *ev_dns_request_new_(
     const uint8_t *msg, size_t len, const struct ev_dns_header *header);
 /* Without its reference to the port. */
 void ev_dns_request_free_(struct ev_dns_request *req);
-/* Makes the reply of what was added. 0 or -ENOMEM. */
-int ev_dns_request_format_(struct ev_dns_request *req, unsigned err);
+/* Makes the reply of what was added; returns its length. */
+size_t ev_dns_request_format_(const struct ev_dns_request *req, unsigned err,
+    uint8_t out[EV_DNS_REPLY_MAX]);
 
-/* Sends, or keeps until the socket takes more; frees the request either way. 0,
- * or -errno if it is lost. */
-int ev_dns_port_send_(struct ev_dns_request *req);
+/* Sends, or keeps until the socket takes more; the request is gone either way.
+ * 0, or -errno if the reply is lost. */
+int ev_dns_port_send_(
+    struct ev_dns_request *req, const uint8_t *reply, size_t len);
 /* The request is done with. */
 void ev_dns_port_drop_(struct ev_dns_request *req);
 

@@ -68,9 +68,8 @@ request_cb(struct evdns_server_request *req, void *arg)
 		    req, NULL, name, "host.example", 1);
 	else if (strncmp(name, "no", 2) != 0)
 		(void)evdns_server_request_add_a_reply(req, name, 1, "1234", 1);
-	if (evdns_server_request_respond(
-		req, strncmp(name, "no", 2) == 0 ? DNS_ERR_NOTEXIST : 0) < 0)
-		(void)evdns_server_request_drop(req);
+	(void)evdns_server_request_respond(
+	    req, strncmp(name, "no", 2) == 0 ? DNS_ERR_NOTEXIST : 0);
 }
 
 static void

@@ -62,9 +62,8 @@ setup(void **state)
 	fake_add_to(&env->fake, env->dns);
 	assert_int_equal(evdns_base_set_option(env->dns, "timeout", "50"), 0);
 	/* Both families come, however slow the machine is. */
-	assert_int_equal(evdns_base_set_option(
-			     env->dns, "getaddrinfo-allow-skew", "50"),
-	    0);
+	assert_int_equal(
+	    evdns_base_set_option(env->dns, "getaddrinfo-allow-skew", "50"), 0);
 	*state = env;
 	assert_int_equal(pthread_create(&env->loop, NULL, run_loop, env), 0);
 	return 0;
