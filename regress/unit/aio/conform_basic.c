@@ -110,6 +110,26 @@ broken_pipe_is_write(struct conform *c)
 	close(p[1]);
 }
 
+/* CLOSED alone hears of an error, for nothing else would stop the kernel from
+ * telling of it in every pass. */
+static void
+closed_alone(struct conform *c)
+{
+	int p[2];
+
+	make_pipe(p);
+	want(c->b, p[0], AIO_CLOSED);
+	hear_nothing(c->b, p[0]);
+	close(p[1]);
+	if (can(c, AIO_CAP_CLOSED))
+		hear(c->b, p[0], AIO_CLOSED);
+	else
+		hear_nothing(c->b, p[0]);
+	want(c->b, p[0], 0);
+	hear_nothing(c->b, p[0]);
+	close(p[0]);
+}
+
 static void
 both_directions(struct conform *c)
 {
@@ -478,6 +498,7 @@ const struct conform_case conform_basic[] = {
     {"end_of_file_is_read", end_of_file_is_read, 0},
     {"peer_shutdown_is_closed", peer_shutdown_is_closed, 0},
     {"broken_pipe_is_write", broken_pipe_is_write, 0},
+    {"closed_alone", closed_alone, 0},
     {"both_directions", both_directions, 0},
     {"mask_changes", mask_changes, 0},
     {"one_shot", one_shot, 0},
