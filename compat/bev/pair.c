@@ -127,7 +127,19 @@ pair_output_added(struct bev_private *b)
 }
 
 /* A flush hands over what is there, wanted or not, and tells so even if that is
- * nothing. */
+ * nothing. It fills the reader up to its watermark; one that is beyond it
+ * already gets all. */
+static void
+flush_to(struct bev_private *src, struct bev_private *dst)
+{
+	size_t high = dst->bev.wm_read.high;
+	size_t n = ev_buffer_len_(src->bev.output);
+
+	if (high == 0 || ev_buffer_len_(dst->bev.input) < high)
+		n = transferable(src, dst);
+	transfer(src, dst, n);
+}
+
 static int
 pair_flush(
     struct bev_private *b, short iotype, enum bufferevent_flush_mode mode)
@@ -140,9 +152,9 @@ pair_flush(
 	if (mode == BEV_NORMAL)
 		return 0;
 	if ((iotype & EV_READ) != 0)
-		transfer(other, b, ev_buffer_len_(other->bev.output));
+		flush_to(other, b);
 	if ((iotype & EV_WRITE) != 0)
-		transfer(b, other, ev_buffer_len_(b->bev.output));
+		flush_to(b, other);
 	if (mode != BEV_FINISHED)
 		return 0;
 	if ((iotype & EV_READ) != 0)

@@ -127,6 +127,23 @@ flush_ignores_what_is_wanted(void **state)
 	free_pair(&two);
 }
 
+/* Up to the watermark, and everything once that is reached. */
+static void
+flush_meets_the_watermark(void **state)
+{
+	struct world *w = *state;
+	struct two two;
+
+	make_pair(w, &two, 0);
+	bufferevent_setwatermark(two.bev[1], EV_READ, 0, 100);
+	add_stream(bufferevent_get_output(two.bev[0]), 0, 250);
+	bufferevent_flush(two.bev[0], EV_WRITE, BEV_FLUSH);
+	assert_int_equal(input_len(&two, 1), 100);
+	bufferevent_flush(two.bev[0], EV_WRITE, BEV_FLUSH);
+	assert_int_equal(input_len(&two, 1), 250);
+	free_pair(&two);
+}
+
 static void
 one_half_survives(void **state)
 {
@@ -212,6 +229,7 @@ main(void)
 	    WORLD(both_sides_must_want),
 	    WORLD(watermark_holds_the_writer),
 	    WORLD(flush_ignores_what_is_wanted),
+	    WORLD(flush_meets_the_watermark),
 	    WORLD(one_half_survives),
 	    WORLD(timeouts_run),
 	    WORLD(ping_pong),
