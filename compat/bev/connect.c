@@ -147,6 +147,8 @@ connect_found(struct bev_private *b, const struct evutil_addrinfo *ai)
 {
 	int r;
 
+	/* What follows sets a descriptor, which would cancel the lookup. */
+	b->dns_request = NULL;
 	r = bufferevent_socket_connect(
 	    &b->bev, ai->ai_addr, (int)ai->ai_addrlen);
 	end_lookup(b);
@@ -161,7 +163,7 @@ on_lookup_done(int result, struct evutil_addrinfo *ai, void *arg)
 
 	ev_lock(b->lock); /* the reference is that of the lookup */
 	if (b->freed || result == EVUTIL_EAI_CANCEL) {
-		b->dns_request = NULL;
+		/* Of a lookup given up; another one may be under way. */
 	} else if (result != 0 || ai == NULL) {
 		b->dns_error = result;
 		end_lookup(b);
@@ -184,6 +186,8 @@ ev_bev_cancel_lookup_(struct bev_private *b)
 	if (req == NULL)
 		return;
 	b->dns_request = NULL;
+	b->read_suspended &= (uint8_t)~EV_BEV_SUSPEND_LOOKUP;
+	b->write_suspended &= (uint8_t)~EV_BEV_SUSPEND_LOOKUP;
 	evutil_getaddrinfo_cancel_async_(req);
 }
 

@@ -388,6 +388,8 @@ sock_setfd(struct bev_private *b, evutil_socket_t fd)
 	int pri = event_get_priority(&bev->ev_read);
 	short events = 0;
 
+	/* A name still looked up is no longer wanted. */
+	ev_bev_cancel_lookup_(b);
 	ev_bev_disarm_(b, EV_READ);
 	ev_bev_disarm_(b, EV_WRITE);
 	b->connecting = EV_BEV_CONN_IDLE;

@@ -464,6 +464,32 @@ free_cancels_the_lookup(void **state)
 	assert_int_equal(calls.n_event, 0);
 }
 
+/* So does a new descriptor, and the late answer leaves the next lookup alone. */
+static void
+setfd_cancels_the_lookup(void **state)
+{
+	struct world *w = *state;
+	struct calls calls = {0};
+	struct fake_resolver r;
+	struct bufferevent *bev = start_lookup(w, &r, &calls, 80);
+	void *first = r.arg;
+
+	bufferevent_setfd(bev, -1);
+	assert_int_equal(r.n_cancelled, 1);
+	assert_int_equal(
+	    bufferevent_socket_connect_hostname(
+		bev, (struct evdns_base *)&r, AF_INET, "host.example", 80),
+	    0);
+	r.cb(EVUTIL_EAI_CANCEL, NULL, first);
+	run_ready(w);
+	assert_int_equal(calls.n_event, 0);
+	bufferevent_free(bev);
+	assert_int_equal(r.n_cancelled, 2);
+	r.cb(EVUTIL_EAI_CANCEL, NULL, r.arg);
+	run_ready(w);
+	assert_int_equal(calls.n_event, 0);
+}
+
 #define WORLD(test)                                                            \
 	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
@@ -487,6 +513,7 @@ main(void)
 	    WORLD(answer_comes_later),
 	    WORLD(answer_is_an_error),
 	    WORLD(free_cancels_the_lookup),
+	    WORLD(setfd_cancels_the_lookup),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
