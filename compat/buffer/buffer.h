@@ -125,13 +125,14 @@ void ev_buffer_invoke_callbacks_(struct evbuffer *buf);
 /* Data that arrives over the stack is cut to this. */
 #define EV_BUFFER_READ_STACK 16384
 
-/* Locked. Appends what one read(2) of at most MAX bytes gives; no ioctl, no
- * polling. Returns the count, 0 at the end of the file, -errno (-ENOMEM too).
- * BULK: most of MAX is expected to come; memory for MAX bytes is reserved and
- * read into. Else the data passes over the stack unless it fits the room at
- * the end: the buffer then grows by what came, MAX is cut to
- * EV_BUFFER_READ_STACK, and a vain read allocates nothing. In both forms space
- * that a failed read would leave is given back. */
+/* Locked. Appends what one read(2) or readv(2) of at most MAX bytes gives; no
+ * ioctl, no polling. Returns the count, 0 at the end of the file, -errno
+ * (-ENOMEM too).
+ * BULK: most of MAX is expected to come; room for MAX bytes is made and read
+ * into, and given back if nothing came to lie in it. Else the data passes over
+ * the stack unless MAX fits the room at the end: the buffer then grows by what
+ * came, MAX is cut to EV_BUFFER_READ_STACK, and a vain read allocates
+ * nothing. */
 ev_ssize_t ev_buffer_read_(
     struct evbuffer *buf, evutil_socket_t fd, size_t max, bool bulk);
 

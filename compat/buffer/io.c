@@ -9,25 +9,64 @@
 
 #define WRITE_EXTENTS 128
 
-/* Into room that is there, or that is made for it. */
 static ev_ssize_t
-read_into(struct evbuffer *buf, evutil_socket_t fd, size_t max)
+read_vec(evutil_socket_t fd, const struct iovec *vec, int n_vec)
 {
-	struct evbuffer_chain *c = ev_buffer_expand_(buf, max);
 	ev_ssize_t n;
-	int err;
 
-	if (c == NULL)
-		return -ENOMEM;
-	n = read(fd, ev_chain_end_(c), max);
-	if (n > 0) {
+	if (n_vec == 1)
+		n = read(fd, vec[0].iov_base, vec[0].iov_len);
+	else
+		n = readv(fd, vec, n_vec);
+	return n < 0 ? -errno : n;
+}
+
+/* Into the room at the end of C, which has data. */
+static ev_ssize_t
+read_into_room(struct evbuffer *buf, struct evbuffer_chain *c,
+    evutil_socket_t fd, size_t max)
+{
+	struct iovec vec = {ev_chain_end_(c), max};
+	ev_ssize_t n = read_vec(fd, &vec, 1);
+
+	if (n > 0)
 		ev_buffer_commit_chain_(buf, c, (size_t)n);
-		return n;
+	return n;
+}
+
+/* Into the room at the end, then into a spare chain, which goes if it is not
+ * needed: many short reads that nobody takes away fill their chains, and an
+ * idle buffer holds no space. */
+static ev_ssize_t
+read_bulk(struct evbuffer *buf, evutil_socket_t fd, size_t max)
+{
+	struct evbuffer_chain *c = ev_buffer_last_data_(buf), *spare;
+	size_t room = c != NULL ? ev_chain_room_(c) : 0, part;
+	struct iovec vec[2];
+	int n_vec = 0;
+	ev_ssize_t n;
+
+	if (ev_buffer_would_overflow_(buf, max))
+		return -ENOMEM;
+	spare = ev_buffer_spare_(buf, max);
+	if (spare == NULL)
+		return -ENOMEM;
+	if (room != 0) {
+		vec[n_vec].iov_base = ev_chain_end_(c);
+		vec[n_vec++].iov_len = room;
 	}
-	err = n < 0 ? errno : 0;
-	if (c->off == 0)
+	vec[n_vec].iov_base = spare->buffer;
+	vec[n_vec++].iov_len = max - room;
+	n = read_vec(fd, vec, n_vec);
+	if (n > 0) {
+		part = (size_t)n < room ? (size_t)n : room;
+		if (part != 0)
+			ev_buffer_commit_chain_(buf, c, part);
+		ev_buffer_commit_chain_(buf, spare, (size_t)n - part);
+	}
+	if (spare->off == 0)
 		ev_buffer_drop_spares_(buf);
-	return -err;
+	return n;
 }
 
 /* Over the stack: the buffer grows by what came, not by what might have. */
@@ -53,8 +92,10 @@ read_once(struct evbuffer *buf, evutil_socket_t fd, size_t max, bool bulk)
 
 	if (max > SSIZE_MAX)
 		max = SSIZE_MAX;
-	if (bulk || (c != NULL && max <= ev_chain_room_(c)))
-		return read_into(buf, fd, max);
+	if (c != NULL && max <= ev_chain_room_(c))
+		return read_into_room(buf, c, fd, max);
+	if (bulk)
+		return read_bulk(buf, fd, max);
 	return read_over_stack(buf, fd, max);
 }
 

@@ -17,8 +17,8 @@ TESTS += $(unit_buffer_tests)
 %C%_t_file_LDADD = $(UNIT_LIBS)
 %C%_t_io_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_io_LDADD = $(UNIT_LIBS)
-%C%_t_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=read -Wl,--wrap=write \
-	-Wl,--wrap=writev -Wl,--wrap=ioctl
+%C%_t_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=read -Wl,--wrap=readv \
+	-Wl,--wrap=write -Wl,--wrap=writev -Wl,--wrap=ioctl
 %C%_t_limits_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_limits_LDADD = $(UNIT_LIBS)
 %C%_t_memory_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -8,13 +8,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int reads, writes, writevs, ioctls;
+static int reads, readvs, writes, writevs, ioctls;
 static char big[1 << 18];
 
 ssize_t __real_read(int fd, void *p, size_t n);
 ssize_t __wrap_read(int fd, void *p, size_t n);
 ssize_t __real_write(int fd, const void *p, size_t n);
 ssize_t __wrap_write(int fd, const void *p, size_t n);
+ssize_t __real_readv(int fd, const struct iovec *v, int n);
+ssize_t __wrap_readv(int fd, const struct iovec *v, int n);
 ssize_t __real_writev(int fd, const struct iovec *v, int n);
 ssize_t __wrap_writev(int fd, const struct iovec *v, int n);
 int __wrap_ioctl(int fd, unsigned long request, ...);
@@ -24,6 +26,13 @@ __wrap_read(int fd, void *p, size_t n)
 {
 	reads++;
 	return __real_read(fd, p, n);
+}
+
+ssize_t
+__wrap_readv(int fd, const struct iovec *v, int n)
+{
+	readvs++;
+	return __real_readv(fd, v, n);
 }
 
 ssize_t
@@ -62,7 +71,7 @@ open_pair(void **state)
 	for (i = 0; i < (int)sizeof(big); i++)
 		big[i] = (char)bufs_random(256);
 	(void)bufs_start(state);
-	reads = writes = writevs = ioctls = 0;
+	reads = readvs = writes = writevs = ioctls = 0;
 	return 0;
 }
 
@@ -166,6 +175,26 @@ test_read_bulk(void **state)
 	evbuffer_free(a);
 }
 
+/* Many short reads where long ones were expected, and nobody takes the data. */
+static void
+test_read_bulk_in_drips(void **state)
+{
+	struct evbuffer *a = evbuffer_new();
+	size_t before = mem.bytes, i, at = 0;
+
+	(void)state;
+	for (i = 0; i < 150; i++) {
+		assert_int_equal(__real_write(pair[0], big + at, 1448), 1448);
+		at += 1448;
+		assert_int_equal(
+		    ev_buffer_read_(a, pair[1], 65536, true), 1448);
+	}
+	assert_int_equal(reads + readvs, 150);
+	assert_holds_bytes(a, big, at);
+	assert_true(mem.bytes - before <= at + 2 * 66560);
+	evbuffer_free(a);
+}
+
 static void
 test_write(void **state)
 {
@@ -253,6 +282,7 @@ main(void)
 	    IO_TEST(test_read_large),
 	    IO_TEST(test_read_nothing),
 	    IO_TEST(test_read_bulk),
+	    IO_TEST(test_read_bulk_in_drips),
 	    IO_TEST(test_write),
 	    IO_TEST(test_write_many_pieces),
 	    IO_TEST(test_write_until_full),
