@@ -14,6 +14,7 @@ include %D%/unit/local.mk
 include %D%/shim/local.mk
 include %D%/upstream/local.mk
 include %D%/diff/local.mk
+include %D%/fuzz/local.mk
 include %D%/abi/local.mk
 include %D%/programs/local.mk
 include %D%/tools/local.mk

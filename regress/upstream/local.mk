@@ -1,6 +1,7 @@
 # libevent's own tests, fetched, built and run on our libraries.
 EXTRA_DIST += \
 	%D%/build.py \
+	%D%/dns-offline \
 	%D%/fetch \
 	%D%/groups.py \
 	%D%/run \
