@@ -466,6 +466,28 @@ withdrawn_before_collect(struct conform *c)
 	close_pair(t);
 }
 
+/* Data that came and was read between two passes is no news. */
+static void
+read_before_the_pass(struct conform *c)
+{
+	int s[2], round;
+
+	make_pair(s);
+	for (round = 0; round < 40; round++) {
+		want(c->b, s[0], AIO_READ);
+		hear_nothing(c->b, s[0]);
+		put(s[1], 1);
+		take(s[0]);
+		hear_nothing(c->b, s[0]);
+		put(s[1], 1);
+		hear(c->b, s[0], AIO_READ);
+		take(s[0]);
+		if (round % 2)
+			want(c->b, s[0], 0);
+	}
+	close_pair(s);
+}
+
 static void
 policy_changes(struct conform *c)
 {
@@ -513,6 +535,7 @@ const struct conform_case conform_basic[] = {
     {"zero_timeout_finds_what_is_ready", zero_timeout_finds_what_is_ready, 0},
     {"ready_between_prepare_and_sleep", ready_between_prepare_and_sleep, 0},
     {"withdrawn_before_collect", withdrawn_before_collect, 0},
+    {"read_before_the_pass", read_before_the_pass, 0},
     {"policy_changes", policy_changes, 0},
     {NULL, NULL, 0},
 };
