@@ -1,7 +1,8 @@
 /* The objects of evhttp and what its parts may ask of each other.
  *
  *   bytes:   uri.c uri_code.c query.c headers.c parse.c framing.c chunk.c
- *   shared:  request.c conn.c (lifetime, bufferevent callbacks) read.c emit.c
+ *   shared:  request.c conn.c (lifetime, bufferevent callbacks) settings.c
+ *            head.c read.c emit.c date.c
  *   client:  client.c (queue, failure, retry) dial.c (connecting)
  *   server:  server.c (listeners, settings) serve.c (one connection) route.c
  *            (callbacks, virtual hosts) reply.c
@@ -229,6 +230,14 @@ void ev_http_conn_emit_begin_(struct evhttp_connection *evcon);
 void ev_http_conn_emit_end_(struct evhttp_connection *evcon);
 struct evbuffer *ev_http_conn_output_(struct evhttp_connection *evcon);
 struct evbuffer *ev_http_conn_input_(struct evhttp_connection *evcon);
+
+/* head.c */
+/* The first contiguous piece of BUF; length 0 if it is empty. */
+void ev_http_extent_(struct evbuffer *buf, const char **p, size_t *len);
+/* Start line and fields, moving the state up to HEADERS. On ALL_DATA_READ the
+ * body is next. */
+enum message_read_status ev_http_read_head_(
+    struct evhttp_connection *evcon, struct evhttp_request *req);
 
 /* read.c: takes what input there is; hold EVCON. */
 void ev_http_read_(struct evhttp_connection *evcon);

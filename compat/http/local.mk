@@ -9,6 +9,7 @@ libcompat_extra_sources += \
 	%D%/dial.c \
 	%D%/emit.c \
 	%D%/framing.c \
+	%D%/head.c \
 	%D%/headers.c \
 	%D%/headers.h \
 	%D%/http.h \
@@ -25,4 +26,5 @@ libcompat_extra_sources += \
 	%D%/uri.c \
 	%D%/uri.h \
 	%D%/uri_code.c \
-	%D%/uri_code.h
+	%D%/uri_code.h \
+	%D%/uri_join.c

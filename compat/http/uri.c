@@ -1,4 +1,4 @@
-/* struct evhttp_uri: RFC 3986 references taken apart and put together. Nothing
+/* struct evhttp_uri: RFC 3986 references taken apart, parts replaced. Nothing
  * is decoded here (uri_code.c does that).
  *
  * A parsed URI is one allocation: the parts are copied, each with its NUL, into
@@ -10,29 +10,13 @@
 #include "compat/util/mem.h"
 #include <event2/http.h>
 #include <event2/util.h>
-#include <limits.h>
 #include <netinet/in.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 /* Each part has a NUL of its own. */
 #define URI_PARTS 6
 #define PCHAR     (EV_HC_UNRESERVED | EV_HC_SUBDELIM)
-
-struct evhttp_uri {
-	char *scheme;
-	char *userinfo;
-	char *host;
-	char *path;
-	char *query;
-	char *fragment;
-	int port; /* -1: none */
-	unsigned flags;
-	size_t text_len;
-	char text[];
-};
 
 /* A part of the string that is parsed; p == NULL: not there. */
 struct part {
@@ -383,66 +367,6 @@ evhttp_uri_free(struct evhttp_uri *uri)
 	mm_free(uri);
 }
 
-/* Appends S, cut to what fits; the length counts all of it, as snprintf. */
-static size_t
-append(char *buf, size_t limit, size_t at, const char *s)
-{
-	size_t len = strlen(s);
-
-	if (at < limit) {
-		size_t room = limit - at - 1;
-		size_t n = len < room ? len : room;
-
-		memcpy(buf + at, s, n);
-		buf[at + n] = '\0';
-	}
-	return at + len;
-}
-
-char *
-evhttp_uri_join(struct evhttp_uri *uri, char *buf, size_t limit)
-{
-	char port[16];
-	size_t at = 0;
-
-	if (uri == NULL || buf == NULL || limit == 0)
-		return NULL;
-	/* Behind an authority a path begins with a slash, or is empty. */
-	if (uri->host != NULL && uri->path != NULL && uri->path[0] != '/' &&
-	    uri->path[0] != '\0')
-		return NULL;
-#define PUT(s) (at = append(buf, limit, at, (s)))
-	buf[0] = '\0';
-	if (uri->scheme != NULL) {
-		PUT(uri->scheme);
-		PUT(":");
-	}
-	if (uri->host != NULL) {
-		PUT("//");
-		if (uri->userinfo != NULL) {
-			PUT(uri->userinfo);
-			PUT("@");
-		}
-		PUT(uri->host);
-		if (uri->port >= 0) {
-			snprintf(port, sizeof(port), ":%d", uri->port);
-			PUT(port);
-		}
-	}
-	if (uri->path != NULL)
-		PUT(uri->path);
-	if (uri->query != NULL) {
-		PUT("?");
-		PUT(uri->query);
-	}
-	if (uri->fragment != NULL) {
-		PUT("#");
-		PUT(uri->fragment);
-	}
-#undef PUT
-	return at < limit ? buf : NULL;
-}
-
 /* Puts a copy of VALUE (or none) into *SLOT if OK. */
 static int
 replace(struct evhttp_uri *uri, char **slot, const char *value, bool ok)
@@ -516,46 +440,4 @@ evhttp_uri_set_fragment(struct evhttp_uri *uri, const char *fragment)
 {
 	return replace(uri, &uri->fragment, fragment,
 	    fragment == NULL || is_fragment(whole(fragment), uri->flags));
-}
-
-const char *
-evhttp_uri_get_scheme(const struct evhttp_uri *uri)
-{
-	return uri->scheme;
-}
-
-const char *
-evhttp_uri_get_userinfo(const struct evhttp_uri *uri)
-{
-	return uri->userinfo;
-}
-
-const char *
-evhttp_uri_get_host(const struct evhttp_uri *uri)
-{
-	return uri->host;
-}
-
-int
-evhttp_uri_get_port(const struct evhttp_uri *uri)
-{
-	return uri->port;
-}
-
-const char *
-evhttp_uri_get_path(const struct evhttp_uri *uri)
-{
-	return uri->path;
-}
-
-const char *
-evhttp_uri_get_query(const struct evhttp_uri *uri)
-{
-	return uri->query;
-}
-
-const char *
-evhttp_uri_get_fragment(const struct evhttp_uri *uri)
-{
-	return uri->fragment;
 }

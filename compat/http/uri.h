@@ -5,7 +5,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct evhttp_uri;
+/* Parts that are not there are NULL. */
+struct evhttp_uri {
+	char *scheme;
+	char *userinfo;
+	char *host;
+	char *path;
+	char *query;
+	char *fragment;
+	int port; /* -1: none */
+	unsigned flags;
+	size_t text_len;
+	char text[];
+};
 
 /* The target of any request but CONNECT. What begins with a slash is a path,
  * also with two: "//host" in a request line names no host (RFC 9112 3.2.1).
