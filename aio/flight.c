@@ -294,10 +294,17 @@ refused(void *arg, struct iocb *cb, int err, unsigned attempt)
 void
 aio_flight_flush(struct aio_flight *f)
 {
+	unsigned before;
+
 	if (f->batch.count == 0)
 		return;
+	if (f->ctx->ring != NULL)
+		aio_flight_reap(f); /* so that what comes now was inline */
 	f->stats->iocbs += aio_batch_submit(
 	    &f->batch, f->ctx->id, refused, f, &f->stats->submits);
+	before = f->in_flight;
+	aio_flight_reap(f);
+	f->stats->completed_inline += before - f->in_flight;
 }
 
 bool

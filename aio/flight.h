@@ -51,8 +51,8 @@ bool aio_flight_is_full(const struct aio_flight *f);
  * for this one (-ENOMEM). */
 bool aio_flight_arm(struct aio_flight *f, struct aio_slot *slot,
     enum aio_direction dir, unsigned conds);
-/* Polls that the kernel refuses come back with their conditions in the slot's
- * ep_home, on the dirty list. */
+/* Submits, and reads what was ready at once. Polls that the kernel refuses come
+ * back with their conditions in the slot's ep_home, on the dirty list. */
 void aio_flight_flush(struct aio_flight *f);
 
 /* Reads what has completed: into the slots' ready sets and the ready list; what

@@ -141,7 +141,6 @@ aio_settle_all(struct aio_combined *c, enum aio_settling how)
 			first = rc;
 	} while (slot != tail);
 	aio_flight_flush(&c->flight);
-	aio_flight_reap(&c->flight);
 	return first;
 }
 
@@ -151,7 +150,6 @@ aio_settle_now(struct aio_combined *c, struct aio_slot *slot)
 	int rc = settle(c, slot, AIO_SETTLE_SURE);
 
 	aio_flight_flush(&c->flight);
-	aio_flight_reap(&c->flight);
 	/* What AIO refused comes back as dirty, and goes to epoll. */
 	if (slot->flags & AIO_SLOT_DIRTY)
 		rc = settle(c, slot, AIO_SETTLE_IN_EPOLL);

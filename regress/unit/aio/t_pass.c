@@ -399,6 +399,7 @@ static void
 test_ring_wraps(void **state)
 {
 	struct aio_backend *b = open_with(AIO_POLICY_ALWAYS);
+	struct aio_stats stats = {0};
 	unsigned seen = 0;
 
 	make_fds();
@@ -413,6 +414,9 @@ test_ring_wraps(void **state)
 	}
 	assert_int_equal(seen, 60 * FDS);
 	assert_int_equal(n.getevents, 0);
+	b->ops->stats(b, &stats);
+	assert_int_equal(stats.completed_inline, seen);
+	assert_int_equal(stats.reaped_ring, seen);
 	b->ops->close(b);
 	close_fds();
 }
