@@ -55,7 +55,8 @@ set_probe_timer(struct ev_dns_server *server, uint64_t us)
 	struct timeval tv = ev_dns_timeval_(us);
 
 	if (event_add(&server->probe_timer, &tv) < 0)
-		ev_dns_log_(EV_DNS_WARN, "Could not set the timer of a probe");
+		ev_dns_log_(
+		    EV_DNS_WARN, "no timer for the probe of a nameserver");
 }
 
 static void
@@ -122,14 +123,14 @@ ev_dns_server_lost_(struct ev_dns_server *server, const char *why)
 	server->down = true;
 	/* Network and addresses may have changed under a connected socket. */
 	ev_dns_udp_renew_(server);
-	ev_dns_log_(EV_DNS_MSG, "Nameserver %s has failed: %s",
+	ev_dns_log_(EV_DNS_MSG, "nameserver %s is down: %s",
 	    server_text(server, buf, sizeof(buf)), why);
 	server->probe_wait_us = base->opt.probe_first_us;
 	set_probe_timer(server, server->probe_wait_us);
 	if (any_is_up(base))
 		ev_dns_query_move_all_(server);
 	else
-		ev_dns_log_(EV_DNS_MSG, "All nameservers have failed");
+		ev_dns_log_(EV_DNS_MSG, "no nameserver is up");
 }
 
 void
@@ -142,7 +143,7 @@ ev_dns_server_alive_(struct ev_dns_server *server)
 		return;
 	server->down = false;
 	stop_probing(server);
-	ev_dns_log_(EV_DNS_MSG, "Nameserver %s is back up",
+	ev_dns_log_(EV_DNS_MSG, "nameserver %s is up again",
 	    server_text(server, buf, sizeof(buf)));
 }
 
@@ -229,25 +230,24 @@ ev_dns_server_add_(
 	int r;
 
 	if (!is_good_address(sa, len) || len > sizeof(server->addr)) {
-		ev_dns_log_(
-		    EV_DNS_WARN, "Address of a nameserver is not usable");
+		ev_dns_log_(EV_DNS_WARN, "not an address for a nameserver");
 		return ADD_FAILED;
 	}
 	if (have_server(base, sa)) {
-		ev_dns_log_(EV_DNS_DEBUG, "Duplicate nameserver.");
+		ev_dns_log_(EV_DNS_DEBUG, "this nameserver is known already");
 		return ADD_HAVE_IT;
 	}
 	if (grow_set(base) < 0 || (server = server_new(base, sa, len)) == NULL)
 		return -1;
 	server_text(server, buf, sizeof(buf));
 	if ((r = ev_dns_udp_open_(server)) < 0) {
-		ev_dns_log_(EV_DNS_WARN, "Could not open a socket to %s: %s",
-		    buf, strerror(-r));
+		ev_dns_log_(EV_DNS_WARN, "no socket for nameserver %s: %s", buf,
+		    strerror(-r));
 		ev_dns_bury_(base, &server->grave);
 		return ADD_FAILED;
 	}
 	base->servers[base->n_servers++] = server;
-	ev_dns_log_(EV_DNS_DEBUG, "Added nameserver %s", buf);
+	ev_dns_log_(EV_DNS_DEBUG, "nameserver %s added", buf);
 	if (!base->suspended)
 		ev_dns_pump_(base);
 	return 0;
@@ -279,7 +279,7 @@ ev_dns_server_add_text_(struct evdns_base *base, const char *text)
 	if (evutil_parse_sockaddr_port(text, (struct sockaddr *)&ss, &len) !=
 	    0) {
 		ev_dns_log_(
-		    EV_DNS_WARN, "Unable to parse nameserver address %s", text);
+		    EV_DNS_WARN, "not a nameserver's address: %s", text);
 		return ADD_BAD_TEXT;
 	}
 	set_default_port(&ss);
