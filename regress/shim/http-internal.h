@@ -13,6 +13,7 @@
 struct evbuffer;
 struct evhttp_connection;
 
+#ifndef COMPAT_HTTP_HTTP_H
 enum message_read_status {
 	DATA_CORRUPTED = -1,
 	MORE_DATA_EXPECTED = 0,
@@ -20,7 +21,7 @@ enum message_read_status {
 };
 
 /* What evhttp_check_transfer_encoding_() answers. */
-enum {
+enum transfer_encoding {
 	TE_INVALID = 0,
 	TE_ENDS_IN_CHUNKED = 1,
 	TE_NO_CHUNKED = 2,
@@ -33,6 +34,7 @@ struct evhttp {
 	unsigned char shim_before_connections_[48];
 	struct evconq connections;
 };
+#endif
 
 enum message_read_status evhttp_parse_firstline_(
     struct evhttp_request *req, struct evbuffer *buffer);
@@ -42,8 +44,8 @@ void evhttp_connection_fail_(
     struct evhttp_connection *evcon, enum evhttp_request_error error);
 int evhttp_decode_uri_internal(
     const char *uri, size_t length, char *ret, int decode_plus);
-/* REST, if not NULL, is set behind the word. */
-int evhttp_str_is_chunked_(const char *str, const char **rest);
-int evhttp_check_transfer_encoding_(const char *str);
+/* The element that ends at END; NULL: with the string. */
+int evhttp_str_is_chunked_(const char *str, const char *end);
+enum transfer_encoding evhttp_check_transfer_encoding_(const char *str);
 
 #endif

@@ -52,7 +52,13 @@ struct layout_fact {
 		    LAYOUT_VALUE(EVUTIL_ERR_CONNECT_RETRIABLE(EINPROGRESS)),   \
 		    LAYOUT_VALUE(EVUTIL_ERR_CONNECT_RETRIABLE(EINTR)),         \
 		    LAYOUT_VALUE(EVUTIL_ERR_CONNECT_RETRIABLE(ECONNREFUSED)),  \
-		    {NULL, 0},                                                 \
+		    LAYOUT_AT(evhttp, connections),                            \
+		    LAYOUT_VALUE(sizeof(struct evconq)),                       \
+		    LAYOUT_VALUE(ALL_DATA_READ),                               \
+		    LAYOUT_VALUE(MORE_DATA_EXPECTED),                          \
+		    LAYOUT_VALUE(DATA_CORRUPTED), LAYOUT_VALUE(TE_INVALID),    \
+		    LAYOUT_VALUE(TE_ENDS_IN_CHUNKED),                          \
+		    LAYOUT_VALUE(TE_NO_CHUNKED), {NULL, 0},                    \
 	}
 
 extern const struct layout_fact layout_of_shim[];

@@ -2,6 +2,7 @@
 #include "layout.h"
 
 #include "compat/buffer/buffer.h"
+#include "compat/http/http.h"
 #include "compat/loop/loop.h"
 #include "compat/util/log.h"
 #include "compat/util/rand.h"

@@ -3,6 +3,7 @@
 
 #include "evbuffer-internal.h"
 #include "event-internal.h"
+#include "http-internal.h"
 #include "log-internal.h"
 #include "time-internal.h"
 #include "util-internal.h"

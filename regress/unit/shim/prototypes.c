@@ -1,5 +1,7 @@
 /* Includes the shim headers and the library's own side by side: where both
  * declare a function, they must say the same. */
+#include "compat/http/http.h"
+#include "compat/http/uri_code.h"
 #include "compat/loop/deferred.h"
 #include "compat/util/addr.h"
 #include "compat/util/lock.h"

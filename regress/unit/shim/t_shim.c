@@ -44,6 +44,7 @@ layouts_are_libevents(void **state)
 	static const struct layout_fact fixed[] = {
 	    {"event_base.sig.ev_signal_pair", 168},
 	    {"event_base.th_notify_fd", 500},
+	    {"evhttp.connections", 48},
 	    {"evbuffer.first", 0},
 	    {"evbuffer.last", 8},
 	    {"evbuffer.last_with_datap", 16},
