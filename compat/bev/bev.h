@@ -183,8 +183,9 @@ struct bev_private {
 struct bev_services {
 	/* Locked or just made. B, a socket bufferevent, becomes one of OPS,
 	 * with EXT in b->ext; its events are removed, ev_read and ev_write may
-	 * be assigned anew. b->bev.be_ops->services stays valid in OPS if it is
-	 * copied there. */
+	 * be assigned anew. The input stays frozen at its end and the output at
+	 * its front, where copying out fails, too: unfreeze them around use.
+	 * b->bev.be_ops->services stays valid in OPS if it is copied there. */
 	void (*adopt)(struct bev_private *b, const struct bufferevent_ops *ops,
 	    void *ext);
 	void (*lock_ref)(struct bev_private *b);
@@ -217,6 +218,15 @@ struct bev_services {
 	 * the eventcb not told yet; 0: not yet; -1: failed, with errno. The
 	 * state is IDLE again but for 0. */
 	int (*finish_connect)(struct bev_private *b);
+
+	/* Locked. EVENT was a timeout: disables the direction, tells the user.
+	 */
+	void (*timed_out)(struct bev_private *b, short event);
+	/* B, which is not shared yet, works on UNDER and uses its lock from
+	 * now on; WANTED: make one if there is none (BEV_OPT_THREADSAFE). 0
+	 * or -1. */
+	int (*join_lock)(
+	    struct bev_private *b, struct bev_private *under, bool wanted);
 
 	/* Locked. How much may be read or written now, at least 0, all limits
 	 * but watermarks considered; and what was. */
@@ -287,6 +297,8 @@ bool ev_bev_unlock_unref_(struct bev_private *b);
 int ev_bev_enable_locking_(struct bev_private *b, void *lock);
 /* LOCK is borrowed, and B has none yet. */
 void ev_bev_use_lock_(struct bev_private *b, void *lock);
+int ev_bev_join_lock_(
+    struct bev_private *b, struct bev_private *under, bool wanted);
 
 /* ---- deferred.c */
 

@@ -125,6 +125,16 @@ ev_bev_enable_locking_(struct bev_private *b, void *lock)
 	return b->bev.be_ops->share_lock(b, lock);
 }
 
+int
+ev_bev_join_lock_(struct bev_private *b, struct bev_private *under, bool wanted)
+{
+	if (wanted && ev_bev_enable_locking_(under, NULL) < 0)
+		return -1;
+	if (under->lock != NULL)
+		ev_bev_use_lock_(b, under->lock);
+	return 0;
+}
+
 void
 bufferevent_lock(struct bufferevent *bufev)
 {

@@ -1,7 +1,7 @@
 # Common to all: bevtest.c.
 if HAVE_CMOCKA
-bev_tests = %D%/t_connect %D%/t_filter %D%/t_limit %D%/t_pair %D%/t_sock \
-	%D%/t_threads
+bev_tests = %D%/t_connect %D%/t_filter %D%/t_kind %D%/t_limit \
+	%D%/t_pair %D%/t_sock %D%/t_threads
 check_PROGRAMS += $(bev_tests)
 TESTS += $(bev_tests)
 
@@ -11,6 +11,9 @@ TESTS += $(bev_tests)
 %C%_t_filter_SOURCES = %D%/t_filter.c %D%/bevtest.c %D%/bevtest.h
 %C%_t_filter_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_filter_LDADD = $(UNIT_LIBS)
+%C%_t_kind_SOURCES = %D%/t_kind.c %D%/bevtest.c %D%/bevtest.h
+%C%_t_kind_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_kind_LDADD = $(UNIT_LIBS)
 %C%_t_limit_SOURCES = %D%/t_limit.c %D%/bevtest.c %D%/bevtest.h
 %C%_t_limit_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_limit_LDADD = $(UNIT_LIBS)

@@ -464,7 +464,8 @@ free_cancels_the_lookup(void **state)
 	assert_int_equal(calls.n_event, 0);
 }
 
-/* So does a new descriptor, and the late answer leaves the next lookup alone. */
+/* So does a new descriptor, and the late answer leaves the next lookup alone.
+ */
 static void
 setfd_cancels_the_lookup(void **state)
 {
