@@ -168,7 +168,7 @@ ev_copy_(unsigned char *to, const void *data, size_t len)
 }
 
 /* edit.c: without regard to callbacks. */
-int ev_buffer_append_slow_(struct evbuffer *buf, const void *data, size_t len);
+int ev_buffer_append_slow_(struct evbuffer *buf, const void *from, size_t len);
 static inline int
 ev_buffer_append_(struct evbuffer *buf, const void *data, size_t len)
 {

@@ -13,8 +13,10 @@ format_into(struct evbuffer_chain *c, size_t *room, const char *fmt, va_list ap)
 	int n;
 
 	*room = ev_chain_room_(c);
-	va_copy(copy, ap);
-	n = vsnprintf((char *)ev_chain_end_(c), *room, fmt, copy);
+	va_copy(copy, ap); /* AP may be needed again */
+	/* The analyzer does not know va_copy() of a parameter. */
+	n = vsnprintf((char *)ev_chain_end_(c), *room, fmt,
+	    copy); /* NOLINT(clang-analyzer-valist.Uninitialized) */
 	va_end(copy);
 	return n;
 }

@@ -6,9 +6,9 @@
 #include <limits.h>
 #include <string.h>
 
-/* A part of a chain is moved by sharing it if it has at least so many bytes and,
- * if the chain is plain, this share of it: so that little memory is held for
- * its sake. */
+/* A part of a chain is moved by sharing it if it has at least so many bytes
+ * and, if the chain is plain, this share of it: so that little memory is held
+ * for its sake. */
 #define SHARE_MIN   4096u
 #define SHARE_PARTS 8u
 
@@ -150,26 +150,26 @@ unlock:
 }
 
 int
-evbuffer_prepend_buffer(struct evbuffer *outbuf, struct evbuffer *inbuf)
+evbuffer_prepend_buffer(struct evbuffer *dst, struct evbuffer *src)
 {
 	struct chain_run run;
 	int r = 0;
 
-	ev_buffer_lock2_(inbuf, outbuf);
-	if (inbuf->total_len == 0 || outbuf == inbuf)
+	ev_buffer_lock2_(src, dst);
+	if (src->total_len == 0 || dst == src)
 		goto unlock;
-	if (outbuf->freeze_start || inbuf->freeze_start ||
-	    ev_buffer_would_overflow_(outbuf, inbuf->total_len)) {
+	if (dst->freeze_start || src->freeze_start ||
+	    ev_buffer_would_overflow_(dst, src->total_len)) {
 		r = -1;
 		goto unlock;
 	}
-	swap_spare(inbuf, outbuf);
-	take_all(inbuf, &run);
-	link_run_before(outbuf, &run);
-	ev_buffer_finish2_(inbuf, outbuf);
+	swap_spare(src, dst);
+	take_all(src, &run);
+	link_run_before(dst, &run);
+	ev_buffer_finish2_(src, dst);
 	return 0;
 unlock:
-	ev_buffer_unlock2_(inbuf, outbuf);
+	ev_buffer_unlock2_(src, dst);
 	return r;
 }
 

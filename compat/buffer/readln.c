@@ -102,6 +102,7 @@ step_back_over_cr(struct cursor *cur, size_t start)
 		return false;
 	if (pos == 0) {
 		c = cur->prev;
+		EV_ASSERT(c != NULL); /* the walk came from there */
 		pos = c->off;
 	}
 	if (ev_chain_data_(c)[pos - 1] != '\r')

@@ -17,7 +17,7 @@ no_position(void)
 }
 
 static struct evbuffer_ptr
-position(size_t offset, struct evbuffer_chain *c, size_t pos_in_chain)
+position_at(size_t offset, struct evbuffer_chain *c, size_t pos_in_chain)
 {
 	struct evbuffer_ptr p = {
 	    (ev_ssize_t)offset, {c, c != NULL ? pos_in_chain : 0}};
@@ -34,13 +34,13 @@ advance(struct evbuffer *buf, struct evbuffer_chain *c, size_t pos,
 	size_t target = offset + len;
 
 	if (target == buf->total_len)
-		return position(target, NULL, 0);
+		return position_at(target, NULL, 0);
 	len += pos;
 	while (len >= c->off) {
 		len -= c->off;
 		c = c->next;
 	}
-	return position(target, c, len);
+	return position_at(target, c, len);
 }
 
 struct evbuffer_ptr
@@ -63,15 +63,15 @@ add_to(struct evbuffer *buf, const struct evbuffer_ptr *p, size_t len)
 
 int
 evbuffer_ptr_set(struct evbuffer *buffer, struct evbuffer_ptr *ptr,
-    size_t offset, enum evbuffer_ptr_how how)
+    size_t position, enum evbuffer_ptr_how how)
 {
 	ev_lock(buffer->lock);
 	switch (how) {
 	case EVBUFFER_PTR_SET:
-		*ptr = ev_buffer_at_(buffer, offset);
+		*ptr = ev_buffer_at_(buffer, position);
 		break;
 	case EVBUFFER_PTR_ADD:
-		*ptr = add_to(buffer, ptr, offset);
+		*ptr = add_to(buffer, ptr, position);
 		break;
 	default:
 		*ptr = no_position();
@@ -106,9 +106,9 @@ matches(struct evbuffer_chain *c, size_t pos, const char *what, size_t len)
  * long as the first byte of WHAT is rare. */
 static const unsigned char *
 find_in(
-    const unsigned char *data, size_t len, const char *what, size_t what_len)
+    const unsigned char *data, size_t span, const char *what, size_t what_len)
 {
-	const unsigned char *at = data, *last = data + len - what_len;
+	const unsigned char *at = data, *last = data + span - what_len;
 	int misses;
 
 	for (misses = 0; misses < MEMCHR_MISSES; misses++) {
@@ -179,7 +179,7 @@ search(struct evbuffer *buf, const char *what, size_t len,
 			break;
 		hit = search_chain(c, pos, places, what, len);
 		if (hit < c->off)
-			return position(offset + hit - pos, c, hit);
+			return position_at(offset + hit - pos, c, hit);
 		offset += c->off - pos;
 		pos = 0;
 	}

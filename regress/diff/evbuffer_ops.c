@@ -553,6 +553,9 @@ op_renew(unsigned i)
 	if (rnd(4) != 0)
 		return;
 	out("renew %u", i);
+	/* libevent may have callbacks pending that have nothing to tell; they
+	 * would keep the buffer. */
+	(void)event_base_loop(base, EVLOOP_NONBLOCK);
 	evbuffer_free(w[i].buf);
 	w[i].buf = evbuffer_new();
 	w[i].cbs = 0;
