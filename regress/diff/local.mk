@@ -3,7 +3,9 @@
 # hand, a million operations:
 #	regress/diff/run _build/regress/diff/evbuffer_ops --libdir _build/.libs
 check_PROGRAMS += %D%/evbuffer_ops
-%C%_evbuffer_ops_SOURCES = %D%/evbuffer_ops.c %D%/out.c %D%/out.h
+%C%_evbuffer_ops_SOURCES = %D%/evbuffer_ops.c %D%/evbuffer_edit.c \
+	%D%/evbuffer_ops.h %D%/evbuffer_read.c %D%/evbuffer_watch.c %D%/out.c \
+	%D%/out.h
 # libtool would take the library being built for -levent_core.
 %C%_evbuffer_ops_LDFLAGS = $(AM_LDFLAGS) -Wl,--no-as-needed,-levent_core
 %C%_evbuffer_ops_LDADD = -ldl
