@@ -7,17 +7,16 @@
 #include <stdint.h>
 
 /* A size line longer than this is an attack, not an extension. */
-#define SIZE_LINE_MAX       4096
-#define TRAILER_DEFAULT_MAX (64 * 1024)
+#define SIZE_LINE_MAX 4096
+#define TRAILERS_MAX  ((uint64_t)64 << 10)
 
 void
 ev_http_chunked_init_(struct ev_http_chunked *c, uint64_t max_trailers)
 {
 	*c = (struct ev_http_chunked){
 	    .state = EV_CHUNK_SIZE_FIRST,
-	    .max_trailers = max_trailers < TRAILER_DEFAULT_MAX
-				? max_trailers
-				: TRAILER_DEFAULT_MAX,
+	    .max_trailers =
+		max_trailers < TRAILERS_MAX ? max_trailers : TRAILERS_MAX,
 	};
 }
 

@@ -43,7 +43,7 @@ static struct ev_http_routes *
 routes_new(size_t buckets)
 {
 	struct ev_http_routes *r =
-	    mm_calloc(1, sizeof(*r) + buckets * sizeof(r->bucket[0]));
+	    mm_calloc(1, sizeof(*r) + buckets * sizeof(struct route *));
 
 	if (r != NULL)
 		r->buckets = buckets;

@@ -94,6 +94,19 @@ test_bad(void **state)
 	assert_int_equal(decode("3;\0", 3, 3, out), -1);
 }
 
+/* BEGINNING and letters, no NUL behind them. */
+static void
+fill(char *array, size_t size, const char *beginning)
+{
+	size_t i = 0;
+
+	while (beginning[i] != '\0') {
+		array[i] = beginning[i];
+		++i;
+	}
+	memset(array + i, 'a', size - i);
+}
+
 /* Extensions and trailers are bounded. */
 static void
 test_limits(void **state)
@@ -101,14 +114,12 @@ test_limits(void **state)
 	size_t len = 10000;
 	char *in = malloc(len), out[8];
 
-	memset(in, 'a', len);
-	memcpy(in, "1;", 2);
+	fill(in, len, "1;");
 	assert_int_equal(decode(in, 4000, 4000, out), -2);
 	assert_int_equal(decode(in, len, len, out), -1);
 	memset(in, '0', len);
 	assert_int_equal(decode(in, len, len, out), -1);
-	memset(in, 'a', len);
-	memcpy(in, "0\r\nx:", 5);
+	fill(in, len, "0\r\nx:");
 	assert_int_equal(decode(in, 900, 900, out), -2);
 	assert_int_equal(decode(in, 1100, 1100, out), -1);
 	free(in);

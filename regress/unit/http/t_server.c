@@ -48,7 +48,7 @@ echo(struct evhttp_request *req, void *arg)
 static int
 setup(void **state)
 {
-	struct sockaddr_in sin;
+	struct sockaddr_in sin = {0};
 	socklen_t len = sizeof(sin);
 	struct evhttp_bound_socket *bound;
 
@@ -250,17 +250,26 @@ test_fold(void **state)
 	    "GET / HTTP/1.1\r\nX:  a \r\n\t b\r\n c \r\n\r\n", "<X=a b c>");
 }
 
+/* BEGINNING, and letters up to the end of the array. */
+static void
+fill(char *array, size_t size, const char *beginning)
+{
+	size_t len = (size_t)snprintf(array, size, "%s", beginning);
+
+	memset(array + len, 'a', size - 1 - len);
+	array[size - 1] = '\0';
+}
+
 static void
 test_limits(void **state)
 {
 	static char longer[3000];
 
-	memset(longer, 'a', sizeof(longer) - 1);
 	evhttp_set_max_headers_size(http, 1000);
 	evhttp_set_max_body_size(http, 10);
-	memcpy(longer, "GET /", 5);
+	fill(longer, sizeof(longer), "GET /");
 	answer_begins(longer, BAD_LINE);
-	memcpy(longer, "GET / HTTP/1.1\r\nX: ", 19);
+	fill(longer, sizeof(longer), "GET / HTTP/1.1\r\nX: ");
 	answer_begins(longer, BAD_LINE);
 	answer_begins(
 	    POST("Content-Length: 11\r\n", "hello world"), "HTTP/1.1 413 ");
@@ -284,7 +293,7 @@ test_many_fields(void **state)
 	at = (size_t)sprintf(request, "GET / HTTP/1.1\r\n");
 	while (n-- > 0)
 		at += (size_t)sprintf(request + at, "a:\r\n");
-	strcpy(request + at, "\r\n");
+	sprintf(request + at, "\r\n");
 	answer_begins(request, BAD_LINE);
 	free(request);
 }
