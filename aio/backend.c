@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "aio/context.h"
 #include "aio/methods.h"
 
 static const struct aio_ops *const methods[] = {
@@ -30,6 +31,12 @@ aio_backend_by_name(const char *name)
 			return methods[i];
 	}
 	return NULL;
+}
+
+void
+aio_backend_globals_free(void)
+{
+	aio_context_free_all();
 }
 
 int

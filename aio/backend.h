@@ -139,6 +139,10 @@ struct aio_backend {
 /* Methods in order of preference: epoll, poll, select. NULL past the end. */
 const struct aio_ops *aio_backend_method(size_t index);
 
+/* Frees what the process keeps for later backends (idle contexts, at the price
+ * of 30 ms). Not while a backend is open. */
+void aio_backend_globals_free(void);
+
 /* NULL if there is none of that name. */
 const struct aio_ops *aio_backend_by_name(const char *name);
 

@@ -76,10 +76,13 @@ read_size(struct bev_private *b)
 	return high - len < max ? high - len : max;
 }
 
-/* A read that got all it asked for means that more is there. */
+/* A read that got all it asked for means that more is there. One that is not a
+ * bulk read asks for no more than the stack holds, whatever the limit. */
 static void
 learn_read_size(struct bev_private *b, size_t asked, size_t got)
 {
+	if (!b->read_bulk && asked > EV_BUFFER_READ_STACK)
+		asked = EV_BUFFER_READ_STACK;
 	if (got == asked)
 		b->read_bulk = asked >= EV_BUFFER_READ_STACK / 4;
 	else if (got < asked / 4)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "aio/context.h"
+#include "compat/buffer/buffer.h"
 #include "compat/loop/base_config.h"
 #include "compat/util/log.h"
 #include "compat/util/mem.h"
@@ -225,7 +225,8 @@ libevent_global_shutdown(void)
 {
 	ev_debug_globals_free_();
 	ev_signal_globals_free_();
-	aio_context_free_all();
+	ev_buffer_globals_free_();
+	aio_backend_globals_free();
 }
 
 /* ---- fork */

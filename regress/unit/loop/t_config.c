@@ -193,6 +193,7 @@ statistics_count(void **state)
 	assert_int_equal(s.passes, 1);
 	assert_int_equal(s.submits, 1);
 	assert_int_equal(s.iocbs, 1);
+	assert_int_equal(s.completed_inline, 1);
 	assert_int_equal(s.reaped_ring + s.reaped_syscall, 1);
 	assert_int_equal(s.contexts_made + s.contexts_reused, 1);
 	assert_int_equal(s.in_flight, 0);
