@@ -25,6 +25,7 @@ struct aio_combined {
 	bool user_ring;
 	bool asleep;   /* between prepare() and collect() */
 	bool gathered; /* this pass has asked both halves */
+	unsigned awake; /* passes since the last sleep */
 	unsigned
 	    unsure; /* registrations left unconfirmed by the last settling */
 	unsigned doubt; /* passes until guessing is tried again */
