@@ -347,7 +347,7 @@ is_armed(const struct aio_flight *f, const struct aio_poll *poll)
 {
 	/* NULL stands for all of them. */
 	return poll != NULL ? poll->state == AIO_POLL_ARMED
-			    : f->in_flight > f->orphans;
+			    : f->in_flight > f->orphans + f->doubtful;
 }
 
 /* Waits until POLL (NULL: every poll) is no longer in flight, for about that
@@ -430,21 +430,31 @@ cancel_each(struct aio_slot *slot, void *arg)
 	struct aio_flight *f = arg;
 
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
-		if (slot->poll[dir].state == AIO_POLL_ARMED)
-			cancel(f, &slot->iocbs[dir]);
+		unsigned patience_ms;
+
+		if (slot->poll[dir].state != AIO_POLL_ARMED)
+			continue;
+		patience_ms = cancel(f, &slot->iocbs[dir]);
+		if (patience_ms == 0)
+			make_orphan(f, &slot->poll[dir]);
+		else if (patience_ms == PATIENCE_UNKNOWN_MS)
+			f->doubtful++;
 	}
 }
 
-/* All cancels first, then one wait. */
+/* All cancels first, then one wait for those that took effect, and a short one
+ * for what is left. */
 static void
 withdraw_everything(struct aio_flight *f)
 {
 	aio_flight_reap(f);
 	if (f->in_flight <= f->orphans)
 		return;
+	f->doubtful = 0;
 	aio_slots_each(f->slots, cancel_each, f);
-	await(f, NULL,
-	    f->lost == 0 ? PATIENCE_CANCELLED_MS : PATIENCE_UNKNOWN_MS);
+	await(f, NULL, PATIENCE_CANCELLED_MS);
+	f->doubtful = 0;
+	await(f, NULL, PATIENCE_UNKNOWN_MS);
 }
 
 static void

@@ -27,8 +27,9 @@ struct aio_flight {
 	/* Given up: nothing is armed any more. */
 	int lost;               /* -errno, 0: all is well */
 	const char *lost_where; /* the call */
-	unsigned interrupts;    /* of io_getevents in a row */
-	bool no_getevents;      /* it fails: sleep elsewhere */
+	unsigned doubtful;   /* polls that the kernel says it does not have */
+	unsigned interrupts; /* of io_getevents in a row */
+	bool no_getevents;   /* it fails: sleep elsewhere */
 };
 
 void aio_flight_init(

@@ -75,6 +75,6 @@ TESTS += $(aio_tests)
 %C%_t_faults_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_setup \
 	-Wl,--wrap=aio_sys_io_submit -Wl,--wrap=aio_sys_io_getevents \
-	-Wl,--wrap=aio_sys_io_cancel
+	-Wl,--wrap=aio_sys_io_cancel -Wl,--wrap=aio_sys_io_destroy
 %C%_t_faults_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 endif
