@@ -22,6 +22,7 @@ include %D%/dns/local.mk
 include %D%/http/local.mk
 
 pkglib_LTLIBRARIES += libevent_core.la libevent.la libevent_extra.la
+include %D%/tls/local.mk
 
 # -release 2.1 and 7:1:0 give libevent*-2.1.so.7, libevent's own soname.
 abi_ldflags = $(AM_LDFLAGS) $(AIO_HARDEN_LDFLAGS) -release 2.1 \

@@ -5,7 +5,7 @@
  * services it gets. A kind of another library (TLS in libevent_openssl) cannot
  * link against the functions here: it reaches them through ops->services of a
  * bufferevent that bufferevent_socket_new() made, and takes that over with
- * services->adopt().
+ * services->adopt(). Its own ops need no services.
  *
  * Rules:
  * - "locked" means: the caller holds the lock of the bufferevent, and a
@@ -77,6 +77,7 @@ enum ev_bev_fd_mode {
 /* What a kind does. All locked but destroy; any but enable and disable may be
  * NULL where the comment says what happens then. */
 struct bufferevent_ops {
+	/* For other libraries: those of a socket bufferevent. */
 	const struct bev_services *services;
 	/* Reads and writes a descriptor: can connect, has priorities. */
 	bool has_fd;
@@ -185,7 +186,8 @@ struct bev_services {
 	 * with EXT in b->ext; its events are removed, ev_read and ev_write may
 	 * be assigned anew. The input stays frozen at its end and the output at
 	 * its front, where copying out fails, too: unfreeze them around use.
-	 * b->bev.be_ops->services stays valid in OPS if it is copied there. */
+	 * OPS need not have services; b->bev.be_ops->services stays valid if
+	 * it is copied there. */
 	void (*adopt)(struct bev_private *b, const struct bufferevent_ops *ops,
 	    void *ext);
 	void (*lock_ref)(struct bev_private *b);
@@ -227,6 +229,10 @@ struct bev_services {
 	 * or -1. */
 	int (*join_lock)(
 	    struct bev_private *b, struct bev_private *under, bool wanted);
+	/* For ops->share_lock: the one below gets LOCK. 0 or -1. */
+	int (*lend_lock)(struct bev_private *under, void *lock);
+	/* Locked. For ops->setfd: a name still looked up is not wanted. */
+	void (*cancel_lookup)(struct bev_private *b);
 
 	/* Locked. How much may be read or written now, at least 0, all limits
 	 * but watermarks considered; and what was. */
@@ -234,6 +240,8 @@ struct bev_services {
 	ev_ssize_t (*write_max)(struct bev_private *b);
 	void (*charge_read)(struct bev_private *b, ev_ssize_t bytes);
 	void (*charge_write)(struct bev_private *b, ev_ssize_t bytes);
+	/* Locked. Gives back space that was reserved and not used. */
+	void (*trim)(struct evbuffer *buf);
 };
 
 static inline struct bev_private *

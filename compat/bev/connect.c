@@ -65,8 +65,8 @@ await_connect(struct bev_private *b, enum ev_bev_connecting state)
 	b->connecting = (uint8_t)state;
 	b->fd_used = false;
 	if (state == EV_BEV_CONN_PENDING)
-		return b->bev.be_ops->services->arm(b, EV_WRITE);
-	b->bev.be_ops->services->schedule_work(b);
+		return ev_bev_arm_(b, EV_WRITE);
+	ev_bev_schedule_work_(b);
 	return 0;
 }
 

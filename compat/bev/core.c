@@ -49,10 +49,13 @@ const struct bev_services ev_bev_services_ = {
     .finish_connect = ev_bev_finish_connect_,
     .timed_out = ev_bev_timed_out_,
     .join_lock = ev_bev_join_lock_,
+    .lend_lock = ev_bev_enable_locking_,
+    .cancel_lookup = ev_bev_cancel_lookup_,
     .read_max = ev_bev_read_max_,
     .write_max = ev_bev_write_max_,
     .charge_read = ev_bev_charge_read_,
     .charge_write = ev_bev_charge_write_,
+    .trim = ev_buffer_trim_,
 };
 
 static void
