@@ -25,7 +25,7 @@
  * woken without a reason, as by a peer that closes. A loop that never sleeps
  * keeps it off for a whole time slice (test-fdleak of libevent ran out of
  * descriptors: 15 ends of file came late). So after that many passes it is let
- * in; a yield costs 0.2 us when there is nobody to let in. */
+ * in; a yield costs 0.5 us when there is nobody to let in. */
 #define AWAKE_PASSES 8
 
 static const struct timespec no_time = {0, 0};
@@ -160,8 +160,7 @@ waits_in_aio(const struct aio_combined *c)
 static bool
 is_zero(const struct timespec *timeout)
 {
-	return timeout != NULL && timeout->tv_sec == 0 &&
-	       timeout->tv_nsec == 0;
+	return timeout != NULL && timeout->tv_sec == 0 && timeout->tv_nsec == 0;
 }
 
 int
