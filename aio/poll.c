@@ -59,7 +59,8 @@ struct poll_backend {
 	struct pollfd *slept;
 	size_t slept_nr, slept_cap;
 	size_t cursor; /* where collect() goes on */
-	size_t left;   /* entries with results from there on */
+	size_t unseen; /* entries from there on, and round to it */
+	size_t left;   /* those of them with results */
 };
 
 static struct poll_backend *
@@ -230,7 +231,11 @@ sleep_poll(struct aio_backend *b, const struct timespec *timeout)
 	int n = aio_sys_ppoll(p->slept, p->slept_nr, timeout);
 
 	p->called = true;
-	p->cursor = 0;
+	/* Not always the same first: callbacks that keep others waiting, as a
+	 * shared rate limit does, are to do so by turns. */
+	p->cursor =
+	    p->slept_nr != 0 ? aio_method_turn(p->pass) % p->slept_nr : 0;
+	p->unseen = p->slept_nr;
 	p->left = n > 0 ? (size_t)n : 0;
 	return n < 0 && n != -EINTR ? n : 0;
 }
@@ -261,9 +266,12 @@ collect_poll(struct aio_backend *b, struct aio_ready *out, size_t cap)
 		p->called = false;
 		p->polls++;
 	}
-	while (p->left > 0 && n < cap && p->cursor < p->slept_nr) {
-		const struct pollfd *entry = &p->slept[p->cursor++];
+	while (p->left > 0 && n < cap && p->unseen > 0) {
+		const struct pollfd *entry = &p->slept[p->cursor];
 
+		p->unseen--;
+		if (++p->cursor == p->slept_nr)
+			p->cursor = 0;
 		if (entry->revents == 0)
 			continue;
 		p->left--;

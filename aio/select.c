@@ -58,7 +58,8 @@ struct select_backend {
 	/* The sleeping thread's own, until collect(). */
 	struct fd_sets slept;
 	size_t slept_words;
-	size_t cursor, end; /* words that collect() has yet to look at */
+	unsigned start;     /* the descriptor that collect() begins at */
+	size_t cursor, end; /* words from there on; the first is met twice */
 };
 
 static struct select_backend *
@@ -201,7 +202,10 @@ sleep_select(struct aio_backend *b, const struct timespec *timeout)
 	/* After a failure the sets are what was asked, not what was found. The
 	 * count does not tell how many bits there are: see the traps. */
 	s->cursor = 0;
-	s->end = n < 0 ? 0 : s->slept_words;
+	s->end = n < 0 || nr == 0 ? 0 : s->slept_words + 1;
+	/* Not always the same first: callbacks that keep others waiting, as a
+	 * shared rate limit does, are to do so by turns. */
+	s->start = nr != 0 ? aio_method_turn(s->pass) % (unsigned)nr : 0;
 	return n < 0 && n != -EINTR && n != -EBADF ? n : 0;
 }
 
@@ -223,13 +227,24 @@ all_are_open(const struct select_backend *s)
 	return true;
 }
 
-/* Takes the lowest result out of a word; returns what to report of it, by the
- * interest as it is now. */
+/* The bits with results that the cursor is at, of *WORD: the first word's upper
+ * ones come first, and its lower ones last. */
+static unsigned long
+bits_at_cursor(const struct select_backend *s, size_t *word)
+{
+	unsigned long upper = ~0ul << s->start % WORD_BITS, bits;
+
+	*word = (s->start / WORD_BITS + s->cursor) % s->slept_words;
+	bits = s->slept.r[*word] | s->slept.w[*word];
+	return s->cursor == 0 ? bits & upper : bits;
+}
+
+/* Takes the result of one bit out of a word; returns what to report of it, by
+ * the interest as it is now. */
 static unsigned
-take(struct select_backend *s, size_t word, int *fd)
+take(struct select_backend *s, size_t word, int shift, int *fd)
 {
 	unsigned long *r = &s->slept.r[word], *w = &s->slept.w[word];
-	int shift = __builtin_ctzl(*r | *w);
 	unsigned long bit = 1ul << shift;
 	unsigned mask = 0;
 
@@ -258,11 +273,14 @@ collect_select(struct aio_backend *b, struct aio_ready *out, size_t cap)
 			return -EBADF;
 	}
 	while (s->cursor < s->end && n < cap) {
-		if ((s->slept.r[s->cursor] | s->slept.w[s->cursor]) == 0) {
+		size_t word;
+		unsigned long bits = bits_at_cursor(s, &word);
+
+		if (bits == 0) {
 			s->cursor++;
 			continue;
 		}
-		out[n].mask = take(s, s->cursor, &out[n].fd);
+		out[n].mask = take(s, word, __builtin_ctzl(bits), &out[n].fd);
 		n += out[n].mask != 0;
 	}
 	return (int)n;
