@@ -20,6 +20,7 @@ include %D%/bev/local.mk
 include %D%/net/local.mk
 include %D%/dns/local.mk
 include %D%/http/local.mk
+include %D%/rpc/local.mk
 
 pkglib_LTLIBRARIES += libevent_core.la libevent.la libevent_extra.la
 include %D%/tls/local.mk
