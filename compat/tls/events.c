@@ -225,7 +225,9 @@ timed_out(struct bev_private *b, short event)
 	struct ev_tls *t = ev_tls_of_(b);
 	short what = BEV_EVENT_TIMEOUT;
 
-	what |= event == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
+	if (!ev_tls_is_handshaking_(t)) /* that is no direction's */
+		what |=
+		    event == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
 	/* A handshake rests until something is enabled. */
 	b->bev.enabled &=
 	    ev_tls_is_handshaking_(t) ? ~(EV_READ | EV_WRITE) : ~event;

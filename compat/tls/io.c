@@ -8,7 +8,8 @@
  * - Data that was read is told before the end of the connection, even if both
  *   come out of the same pass.
  * - A record that is shorter than it could be ends a pass of reading, unless
- *   OpenSSL holds more: the read(2) behind it would be in vain.
+ *   OpenSSL holds more or was told not to read ahead: the read(2) behind it
+ *   would be in vain.
  */
 #include "compat/tls/tls.h"
 
@@ -71,6 +72,24 @@ read_size(struct bev_private *b)
 	return high - len < max ? high - len : max;
 }
 
+/* Whether OpenSSL, or what is under it, holds bytes. */
+static bool
+has_more(struct ev_tls *t)
+{
+	return SSL_has_pending(t->ssl) ||
+	       (t->under != NULL && ev_buffer_len_(t->under->input) > 0);
+}
+
+/* Whether another record may be there after one of LEN bytes. */
+static bool
+expects_more(struct ev_tls *t, size_t len)
+{
+	if (len >= RECORD_MAX || has_more(t))
+		return true;
+	/* One that reads ahead would have it already. */
+	return t->under == NULL && !SSL_get_read_ahead(t->ssl);
+}
+
 /* Reads until CAP bytes are there or nothing more is. *GOT bytes; returns what
  * the last SSL_read did. */
 static int
@@ -86,8 +105,7 @@ read_records(struct ev_tls *t, unsigned char *to, size_t cap, size_t *got)
 		if (r <= 0)
 			break;
 		n += (size_t)r;
-	} while (
-	    n < cap && ((size_t)r >= RECORD_MAX || SSL_has_pending(t->ssl)));
+	} while (n < cap && expects_more(t, (size_t)r));
 	*got = n;
 	return r;
 }
@@ -131,7 +149,7 @@ fill_in_place(struct bev_private *b, size_t max)
 		max = vec.iov_len;
 	r = read_records(t, vec.iov_base, max, &got);
 	sort_read(t, r);
-	t->more = got == max && SSL_has_pending(t->ssl);
+	t->more = got == max && has_more(t);
 	vec.iov_len = got;
 	if (got == 0)
 		t->svc->trim(input);
@@ -156,7 +174,7 @@ fill_over_stack(struct bev_private *b, size_t max)
 		max = sizeof(data);
 	r = read_records(t, data, max, &got);
 	sort_read(t, r);
-	t->more = got == max && SSL_has_pending(t->ssl);
+	t->more = got == max && has_more(t);
 	if (got == 0)
 		return 0;
 	ev_buffer_freeze_(input, false, false);

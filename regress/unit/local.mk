@@ -11,3 +11,4 @@ include %D%/net/local.mk
 include %D%/dns/local.mk
 include %D%/shim/local.mk
 include %D%/http/local.mk
+include %D%/tls/local.mk
