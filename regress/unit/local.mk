@@ -12,3 +12,4 @@ include %D%/dns/local.mk
 include %D%/shim/local.mk
 include %D%/http/local.mk
 include %D%/tls/local.mk
+include %D%/rpc/local.mk
