@@ -93,6 +93,7 @@ event_base_new_with_config(const struct event_config *cfg)
 	base->running_prio = -1;
 	base->flags = ev_config_flags_(cfg);
 	base->limits = cfg != NULL ? cfg->limits : ev_config_no_limits_();
+	ev_fork_watch_();
 	base->fork_count = ev_fork_count_();
 	base->pid = (int)getpid();
 	if (make_lock(base) != 0 || make_queues(base, 1) != 0 ||

@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -290,8 +291,15 @@ int ev_signal_each_(struct event_base *base, ev_each_fn fn, void *arg);
 int ev_signal_after_fork_(struct event_base *base);
 void ev_signal_base_free_(struct event_base *base);
 void ev_signal_globals_free_(void);
-/* How often this process is a forked child of a process that used us. */
-unsigned ev_fork_count_(void);
+/* How often this process is a forked child of a process that used us; counted
+ * from the first ev_fork_watch_() on. */
+extern atomic_uint ev_forks_;
+void ev_fork_watch_(void);
+static inline unsigned
+ev_fork_count_(void)
+{
+	return atomic_load_explicit(&ev_forks_, memory_order_relaxed);
+}
 
 /* ---- notify.c: waking the loop from other threads */
 int ev_notify_open_(struct event_base *base);

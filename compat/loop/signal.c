@@ -48,7 +48,7 @@ static struct {
 /* Whose turn it is; NULL: nobody's. */
 static _Atomic(struct inbox *) receiver;
 
-static atomic_uint fork_count;
+atomic_uint ev_forks_;
 
 /* ---- the handler */
 
@@ -97,7 +97,7 @@ after_fork_in_child(void)
 	struct inbox *in;
 	int sig;
 
-	atomic_fetch_add(&fork_count, 1);
+	atomic_fetch_add(&ev_forks_, 1);
 	for (in = inboxes; in != NULL; in = in->next) {
 		for (sig = 0; sig < NSIG; sig++)
 			atomic_store(&in->caught[sig], 0);
@@ -112,13 +112,12 @@ watch_forks(void)
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-unsigned
-ev_fork_count_(void)
+void
+ev_fork_watch_(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, watch_forks);
-	return atomic_load_explicit(&fork_count, memory_order_relaxed);
 }
 
 /* ---- inboxes */
