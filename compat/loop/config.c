@@ -229,6 +229,16 @@ env_policy(void)
 	return AIO_POLICY_ADAPTIVE;
 }
 
+/* It does not see the kernel write into the ring, and would take what is read
+ * from it for undefined. */
+static bool
+runs_under_valgrind(void)
+{
+	const char *preload = evutil_getenv_("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "/vgpreload_") != NULL;
+}
+
 /* EVENT_BASE_FLAG_IGNORE_ENV is about what the program decides; these switches
  * are the administrator's, and hold in any case. */
 struct aio_options
@@ -238,6 +248,7 @@ ev_config_aio_(const struct event_config *cfg, bool shared)
 	    .policy = env_policy(),
 	    .shared = shared,
 	    .no_aio = evutil_getenv_("EVENT_NOAIO") != NULL,
+	    .no_user_ring = runs_under_valgrind(),
 	};
 
 	if (cfg != NULL && cfg->policy >= 0)
