@@ -18,3 +18,4 @@ include %D%/fuzz/local.mk
 include %D%/abi/local.mk
 include %D%/programs/local.mk
 include %D%/tools/local.mk
+include %D%/stress/local.mk

@@ -1,0 +1,1 @@
+EXTRA_DIST += %D%/aio-max-nr %D%/hog_aio.c
