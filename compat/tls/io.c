@@ -22,6 +22,8 @@
 #define RECORD_MAX SSL3_RT_MAX_PLAIN_LENGTH
 /* One pass of writing takes no more unless a size was set. */
 #define WRITE_MAX_DEFAULT ((size_t)256 * 1024)
+/* Four records, as they are on the wire. */
+#define READ_AHEAD_BULK ((size_t)4 * SSL3_RT_MAX_PACKET_SIZE)
 
 /* Charges the rate limits what went over the wire. */
 static void
@@ -184,6 +186,19 @@ fill_over_stack(struct bev_private *b, size_t max)
 	return got;
 }
 
+/* Takes effect when OpenSSL's buffer is empty and made anew: only an SSL that
+ * is ours releases it. */
+static void
+set_read_bulk(struct bev_private *b, bool bulk)
+{
+	if (b->read_bulk == bulk)
+		return;
+	b->read_bulk = bulk;
+	if ((b->options & BEV_OPT_CLOSE_ON_FREE) != 0)
+		SSL_set_default_read_buffer_len(
+		    ev_tls_of_(b)->ssl, bulk ? READ_AHEAD_BULK : 0);
+}
+
 /* A read that got all it asked for means that more is there. */
 static void
 learn_read_size(struct bev_private *b, size_t asked, size_t got)
@@ -191,9 +206,9 @@ learn_read_size(struct bev_private *b, size_t asked, size_t got)
 	if (!b->read_bulk && asked > RECORD_MAX)
 		asked = RECORD_MAX;
 	if (got == asked)
-		b->read_bulk = asked >= RECORD_MAX / 4;
+		set_read_bulk(b, asked >= RECORD_MAX / 4);
 	else if (got < asked / 4)
-		b->read_bulk = false;
+		set_read_bulk(b, false);
 }
 
 static void

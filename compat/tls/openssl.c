@@ -33,7 +33,8 @@ first_state(enum bufferevent_ssl_state state)
 }
 
 /* An SSL that is handed back to the program may hold no more than a record: the
- * program could not know of it. Ours reads as much as comes. */
+ * program could not know of it. Ours reads as much as comes, and keeps no
+ * buffers while it is idle. */
 static void
 set_up_ssl(struct ev_tls *t, int options)
 {
@@ -45,8 +46,10 @@ set_up_ssl(struct ev_tls *t, int options)
 		SSL_set_options(ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
 		t->ignores_eof = true;
 	}
-	if ((options & BEV_OPT_CLOSE_ON_FREE) != 0)
+	if ((options & BEV_OPT_CLOSE_ON_FREE) != 0) {
 		SSL_set_read_ahead(ssl, 1);
+		SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+	}
 	if (t->state == EV_TLS_CONNECTING)
 		SSL_set_connect_state(ssl);
 	else if (t->state == EV_TLS_ACCEPTING)
