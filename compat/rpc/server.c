@@ -62,10 +62,8 @@ free_if_unused(struct ev_rpc_entry *entry)
 }
 
 static void
-unregister(struct ev_rpc_entry *entry)
+unregister(struct evrpc_base *base, struct ev_rpc_entry *entry)
 {
-	struct evrpc_base *base = entry->base;
-
 	TAILQ_REMOVE(&base->entries, entry, next);
 	evhttp_del_cb(base->http, entry->path);
 	entry->base = NULL;
@@ -84,7 +82,7 @@ evrpc_free(struct evrpc_base *base)
 		gate->go(gate->ctx, EVRPC_TERMINATE);
 	}
 	while ((entry = TAILQ_FIRST(&base->entries)) != NULL)
-		unregister(entry);
+		unregister(base, entry);
 	ev_rpc_side_fini_(&base->side);
 	mm_free(base);
 }
@@ -249,7 +247,7 @@ evrpc_unregister_rpc(struct evrpc_base *base, const char *name)
 
 	TAILQ_FOREACH (entry, &base->entries, next) {
 		if (strcmp(entry->rpc->uri, name) == 0) {
-			unregister(entry);
+			unregister(base, entry);
 			return 0;
 		}
 	}

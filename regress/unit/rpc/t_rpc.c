@@ -38,6 +38,14 @@ static EVRPC_STRUCT(Late) * late; /* not answered yet */
 static int late_came;
 
 static void
+note_order(const char *what)
+{
+	size_t len = strlen(order);
+
+	snprintf(order + len, sizeof(order) - len, "%s", what);
+}
+
+static void
 on_echo(EVRPC_STRUCT(Echo) * rpc, void *arg)
 {
 	char *text = NULL;
@@ -71,14 +79,14 @@ on_answer(struct evrpc_status *status, struct note *request, struct note *reply,
 	error = status->error;
 	code = status->http_req != NULL ? status->http_req->response_code : -1;
 	if (arg != NULL)
-		strcat(order, arg);
+		note_order(arg);
 }
 
 static int
 setup(void **state)
 {
 	struct evhttp_bound_socket *socket;
-	struct sockaddr_in sin;
+	struct sockaddr_in sin = {0};
 	socklen_t len = sizeof(sin);
 
 	descriptors = open_descriptors();
@@ -344,7 +352,7 @@ hook_mark(
 	assert_non_null(req);
 	assert_non_null(buf);
 	assert_non_null(evrpc_hook_get_connection(ctx));
-	strcat(order, arg);
+	note_order(arg);
 	paused_ctx = ctx;
 	verdict = EVRPC_CONTINUE;
 	return v;
@@ -374,7 +382,7 @@ hook_get_meta(
 	assert_int_equal(evrpc_hook_find_meta(ctx, "key", &data, &len), 0);
 	assert_int_equal(len, strlen(arg) + 1);
 	assert_string_equal(data, arg);
-	strcat(order, "m");
+	note_order("m");
 	return EVRPC_CONTINUE;
 }
 
@@ -383,7 +391,7 @@ hook_see_header(
     void *ctx, struct evhttp_request *req, struct evbuffer *buf, void *arg)
 {
 	assert_non_null(evhttp_find_header(req->input_headers, "X-Hook"));
-	strcat(order, "h");
+	note_order("h");
 	return EVRPC_CONTINUE;
 }
 

@@ -72,7 +72,7 @@ hex(struct evbuffer *buf)
 	int n = evbuffer_remove(buf, raw, sizeof(raw));
 
 	text[0] = '\0';
-	for (int i = 0; i < n; ++i)
+	for (size_t i = 0; (int)i < n; ++i)
 		sprintf(text + 2 * i, "%02x", raw[i]);
 	return text;
 }
