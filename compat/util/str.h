@@ -26,6 +26,12 @@ ev_tolower(char c)
 /* Cuts trailing spaces and tabs; NULL is taken. */
 EVENT2_EXPORT_SYMBOL void evutil_rtrim_lws_(char *str);
 
+/* Copies as much of src as fits into the size bytes of dst, NUL included. The
+ * length of src: what is not less than size was cut. Binaries built for
+ * libevent on a libc without strlcpy() import this. */
+EVENT2_EXPORT_SYMBOL size_t event_strlcpy_(
+    char *dst, const char *src, size_t size);
+
 /* -1 if it is no hexadecimal digit. */
 int evutil_hex_char_to_int_(char c);
 

@@ -1,4 +1,4 @@
-/* Strings in ASCII-based protocols: comparison, trimming, numbers. */
+/* Strings in ASCII-based protocols: comparison, trimming, copies, numbers. */
 #include "compat/util/str.h"
 
 #include <event2/util.h>
@@ -46,6 +46,22 @@ evutil_rtrim_lws_(char *str)
 	while (len > 0 && (str[len - 1] == ' ' || str[len - 1] == '\t'))
 		len--;
 	str[len] = '\0';
+}
+
+size_t
+event_strlcpy_(char *dst, const char *src, size_t size)
+{
+	size_t len = strnlen(src, size);
+
+	if (len < size) {
+		memcpy(dst, src, len + 1);
+		return len;
+	}
+	if (size > 0) {
+		memcpy(dst, src, size - 1);
+		dst[size - 1] = '\0';
+	}
+	return len + strlen(src + len);
 }
 
 ev_int64_t

@@ -107,6 +107,31 @@ trimming(void **state)
 	}
 }
 
+/* Never past the size, always terminated if there is room for that, and the
+ * length of the source whatever was copied. */
+static void
+copies_are_bounded(void **state)
+{
+	char dst[6];
+	size_t size;
+
+	(void)state;
+	for (size = 0; size <= sizeof(dst); size++) {
+		memset(dst, '#', sizeof(dst));
+		assert_int_equal(event_strlcpy_(dst, "abcd", size), 4);
+		if (size > 0)
+			assert_int_equal(strlen(dst), size < 5 ? size - 1 : 4);
+		assert_memory_equal(dst, "abcd",
+		    size > 4 ? 4
+		    : size   ? size - 1
+			     : 0);
+		if (size < sizeof(dst))
+			assert_int_equal(dst[size], '#');
+	}
+	assert_int_equal(event_strlcpy_(dst, "", sizeof(dst)), 0);
+	assert_string_equal(dst, "");
+}
+
 static void
 numbers(void **state)
 {
@@ -325,6 +350,7 @@ main(void)
 	    cmocka_unit_test(classes),
 	    cmocka_unit_test(comparison),
 	    cmocka_unit_test(trimming),
+	    cmocka_unit_test(copies_are_bounded),
 	    cmocka_unit_test(numbers),
 	    cmocka_unit_test(printing_terminates),
 	    cmocka_unit_test(clearing),
