@@ -1,2 +1,3 @@
-# The libraries as the dynamic linker sees them.
-EXTRA_DIST += %D%/not-built %D%/symbols
+# The libraries as the dynamic linker, and as compiled programs see them.
+EXTRA_DIST += %D%/not-built %D%/symbols %D%/layout %D%/layout.c %D%/layout.h \
+	%D%/layout_extra.c
