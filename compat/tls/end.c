@@ -115,7 +115,7 @@ ev_tls_sort_result_(struct ev_tls *t, int r, short event)
 }
 
 /* After an EOF the other direction still works; after an error OpenSSL allows
- * nothing any more. */
+ * nothing any more. What is enabled stays so, for the next setfd. */
 void
 ev_tls_tell_end_(struct bev_private *b)
 {
@@ -126,13 +126,10 @@ ev_tls_tell_end_(struct bev_private *b)
 	t->more = false;
 	t->renegotiating = false;
 	if ((what & BEV_EVENT_EOF) != 0 && t->state == EV_TLS_OPEN &&
-	    (what & BEV_EVENT_READING) != 0) {
+	    (what & BEV_EVENT_READING) != 0)
 		t->input_ended = true;
-		b->bev.enabled &= ~EV_READ;
-	} else {
+	else
 		t->state = EV_TLS_ENDED;
-		b->bev.enabled &= ~(EV_READ | EV_WRITE);
-	}
 	ev_tls_settle_(b);
 	EVUTIL_SET_SOCKET_ERROR(t->end_errno);
 	t->svc->run_eventcb(b, what, 0);

@@ -69,9 +69,15 @@ ev_tls_settle_(struct bev_private *b)
 
 	if (b->freed)
 		return;
-	if (t->under == NULL)
+	if (t->under == NULL) {
 		settle_sock(b);
-	else if ((wanted_events(b) & EV_READ) != 0)
+		return;
+	}
+	if (t->state == EV_TLS_ENDED || t->input_ended)
+		t->svc->disarm(b, EV_READ);
+	if (t->state == EV_TLS_ENDED)
+		t->svc->disarm(b, EV_WRITE);
+	if ((wanted_events(b) & EV_READ) != 0)
 		t->svc->unsuspend_read(
 		    ev_bev_private(t->under), EV_BEV_SUSPEND_FILTER);
 	else

@@ -241,7 +241,7 @@ filter_disable(struct bev_private *b, short events)
 static void
 filter_output_added(struct bev_private *b)
 {
-	if (!b->write_armed)
+	if (!b->write_armed && ev_tls_of_(b)->state != EV_TLS_ENDED)
 		reset_timers(b, EV_WRITE);
 	ev_tls_kick_(b, EV_WRITE);
 }
@@ -263,6 +263,7 @@ filter_adjust_timeouts(struct bev_private *b)
 		reset_timers(b, EV_READ);
 	if (ev_bev_may_write(b) && ev_buffer_len_(b->bev.output) > 0)
 		reset_timers(b, EV_WRITE);
+	ev_tls_settle_(b);
 }
 
 /* -1 only begins anew, on whatever the underlying bufferevent is connected to

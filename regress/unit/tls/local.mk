@@ -2,7 +2,7 @@
 # all: tlstest.c.
 if HAVE_CMOCKA
 if HAVE_OPENSSL
-tls_tests = %D%/t_end %D%/t_io %D%/t_openssl
+tls_tests = %D%/t_end %D%/t_io %D%/t_openssl %D%/t_threads
 check_PROGRAMS += $(tls_tests)
 TESTS += $(tls_tests)
 TLS_CPPFLAGS = $(UNIT_CPPFLAGS) $(OPENSSL_CFLAGS)
@@ -18,5 +18,8 @@ TLS_LIBS = libevent_openssl.la libevent_pthreads.la libevent_core.la \
 %C%_t_openssl_SOURCES = %D%/t_openssl.c %D%/tlstest.c %D%/tlstest.h
 %C%_t_openssl_CPPFLAGS = $(TLS_CPPFLAGS)
 %C%_t_openssl_LDADD = $(TLS_LIBS)
+%C%_t_threads_SOURCES = %D%/t_threads.c %D%/tlstest.c %D%/tlstest.h
+%C%_t_threads_CPPFLAGS = $(TLS_CPPFLAGS)
+%C%_t_threads_LDADD = $(TLS_LIBS)
 endif
 endif

@@ -220,6 +220,31 @@ test_garbage(void **state)
 	}
 }
 
+/* No timeout is told of what has ended. */
+static void
+test_no_timeout_after_end(void **state)
+{
+	const struct timeval tv = {0, 1000}, later = {0, 20000};
+	struct joint j;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N_HOWS; i++) {
+		open_bare(&j, i, 0);
+		shutdown(j.client.fd, SHUT_WR);
+		run_until_end(j.base, &j.server);
+		j.server.end = 0;
+		assert_int_equal(
+		    bufferevent_get_enabled(j.server.bev), EV_READ | EV_WRITE);
+		bufferevent_set_timeouts(j.server.bev, &tv, &tv);
+		bufferevent_enable(j.server.bev, EV_READ | EV_WRITE);
+		event_base_loopexit(j.base, &later);
+		event_base_dispatch(j.base);
+		assert_int_equal(j.server.end, 0);
+		joint_close(&j);
+	}
+}
+
 /* Before the handshake is done. */
 static void
 test_cut_in_handshake(void **state)
@@ -308,6 +333,7 @@ main(void)
 	    cmocka_unit_test(test_data_before_end),
 	    cmocka_unit_test(test_end_waits_for_reading),
 	    cmocka_unit_test(test_garbage),
+	    cmocka_unit_test(test_no_timeout_after_end),
 	    cmocka_unit_test(test_cut_in_handshake),
 	    cmocka_unit_test(test_no_handshake_after_failed_connect),
 	};
