@@ -132,6 +132,11 @@ change(struct aio_combined *c, struct aio_slot *slot, unsigned want, bool fresh)
 			return rc;
 		}
 	}
+	/* A condition that comes anew is reported if it holds, though it went
+	 * only in this same pass: the kernel has to look again. */
+	if ((want & AIO_EDGE) && (slot->want & AIO_COND) &&
+	    (want & ~(unsigned)slot->want & AIO_COND))
+		slot->flags |= AIO_SLOT_UNSURE;
 	slot->want = (uint8_t)want;
 	slot->ready &= (uint8_t)want;
 	note_withdrawal(c, slot, gone);

@@ -364,6 +364,46 @@ legacy_calls_use_the_current_base(void **state)
 	assert_int_equal(event_dispatch(), -1);
 }
 
+static void
+count_edge(evutil_socket_t fd, short what, void *arg)
+{
+	++*(int *)arg;
+}
+
+/* Taken back and asked for again before the next wait, beside another edge that
+ * stays: what holds is reported again. */
+static void
+edge_again(struct event_base *base)
+{
+	int pair[2], reads = 0, writes = 0;
+	struct event *r, *wr;
+
+	assert_int_equal(evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	r = event_new(
+	    base, pair[0], EV_READ | EV_ET | EV_PERSIST, count_edge, &reads);
+	wr = event_new(
+	    base, pair[0], EV_WRITE | EV_ET | EV_PERSIST, count_edge, &writes);
+	event_add(r, NULL);
+	event_add(wr, NULL);
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(reads, 1);
+	event_del(r);
+	event_add(r, NULL);
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(reads, 2);
+	event_free(r);
+	event_free(wr);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void
+an_edge_is_reported_to_who_asks_anew(void **state)
+{
+	on_every_kind(edge_again);
+}
+
 int
 main(void)
 {
@@ -376,6 +416,7 @@ main(void)
 	    cmocka_unit_test(getters),
 	    cmocka_unit_test(once_is_once),
 	    cmocka_unit_test(legacy_calls_use_the_current_base),
+	    cmocka_unit_test(an_edge_is_reported_to_who_asks_anew),
 	};
 
 	return cmocka_run_group_tests_name("loop events", tests, NULL, NULL);
