@@ -95,20 +95,24 @@ ev_common_remove_(struct event_base *base, struct event *ev)
 		ev_timer_remove_(base, &queue->control);
 }
 
-void
-ev_common_due_(struct event_base *base, struct event *control)
+/* The control's callback: fires what is due, sets the control anew. */
+static void
+fire_queue(evutil_socket_t fd, short what, void *arg)
 {
-	struct ev_common_timeout *queue = control->ev_arg;
-	int64_t now = ev_now_us_(base);
+	struct ev_common_timeout *queue = arg;
+	struct event_base *base = queue->control.ev_base;
 	struct event *ev;
+	int64_t now;
 
-	ev_timer_remove_(base, control);
+	ev_lock(base->lock);
+	now = ev_now_us_(base);
 	while (
 	    (ev = TAILQ_FIRST(&queue->events)) != NULL && due_us(ev) <= now) {
 		ev_timer_expired_(base, ev);
 	}
 	if (!TAILQ_EMPTY(&queue->events))
 		set_control(base, queue);
+	ev_unlock(base->lock);
 }
 
 static struct ev_common_timeout *
@@ -125,6 +129,8 @@ new_queue(struct event_base *base, const struct timeval *duration)
 	queue->control.ev_base = base;
 	queue->control.ev_fd = -1;
 	queue->control.ev_flags = EVLIST_INIT | EVLIST_INTERNAL;
+	queue->control.ev_closure = EV_CLOSURE_EVENT;
+	queue->control.ev_callback = fire_queue;
 	queue->control.ev_arg = queue;
 	min_heap_elem_init_(&queue->control);
 	return queue;

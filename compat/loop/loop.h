@@ -273,8 +273,6 @@ ev_timeval_of_us_(int64_t us)
 bool ev_common_is_(const struct event_base *base, const struct timeval *tv);
 void ev_common_insert_(struct event_base *base, struct event *ev);
 void ev_common_remove_(struct event_base *base, struct event *ev);
-/* Its control timer has come: fire what is due, set it anew. */
-void ev_common_due_(struct event_base *base, struct event *control);
 int ev_common_each_(struct event_base *base, ev_each_fn fn, void *arg);
 void ev_common_free_(struct event_base *base);
 
@@ -283,8 +281,9 @@ int ev_signal_add_(struct event_base *base, struct event *ev);
 void ev_signal_del_(struct event_base *base, struct event *ev);
 /* This base gets the process's signals from now on, if it wants any. */
 void ev_signal_take_over_(struct event_base *base);
-/* The signal descriptor is ready: activate the events of what was caught. */
-void ev_signal_collect_(struct event_base *base);
+/* The signal descriptor is ready: the events of what was caught become active
+ * when the pass comes to run callbacks. */
+void ev_signal_seen_(struct event_base *base);
 void ev_signal_activate_(struct event_base *base, int sig, int ncalls);
 int ev_signal_each_(struct event_base *base, ev_each_fn fn, void *arg);
 /* In a forked child. 0, or -errno. */

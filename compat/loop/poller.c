@@ -25,7 +25,7 @@ activate(struct event_base *base, const struct aio_ready *ready, short edge)
 	if (ready->fd == base->th_notify_fd[0])
 		ev_notify_seen_(base);
 	else if (ready->fd == base->sig.ev_signal_pair[0])
-		ev_signal_collect_(base);
+		ev_signal_seen_(base);
 	ev_fdmap_activate_(base, ready->fd, events_of(ready->mask), edge);
 }
 

@@ -148,12 +148,14 @@ run_signal(struct event_base *base, struct event *ev)
 {
 	event_callback_fn fn = ev->ev_callback;
 	evutil_socket_t sig = ev->ev_fd;
-	short *ncalls = &base->signal_ncalls, res = ev->ev_res;
+	short *ncalls = &base->signal_ncalls;
 	void *arg = ev->ev_arg;
 
 	*ncalls = ev->ev_.ev_signal.ev_ncalls;
 	ev->ev_.ev_signal.ev_pncalls = ncalls;
 	while (*ncalls > 0) {
+		short res = ev->ev_res; /* may be another by now */
+
 		--*ncalls;
 		ev->ev_.ev_signal.ev_ncalls = *ncalls;
 		if (*ncalls == 0)

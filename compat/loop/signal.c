@@ -34,6 +34,7 @@ struct inbox {
 
 struct ev_signals {
 	struct inbox *inbox;
+	struct event_callback collector; /* queued while counts wait */
 	struct event_dlist events[NSIG];
 };
 
@@ -181,6 +182,8 @@ find_receiver(void)
 	atomic_store(&receiver, in);
 }
 
+static void collect(struct event_callback *cb, void *arg);
+
 static struct ev_signals *
 signals_of(struct event_base *base)
 {
@@ -194,6 +197,8 @@ signals_of(struct event_base *base)
 	s->inbox = new_inbox();
 	if (s->inbox == NULL)
 		goto fail;
+	event_deferred_cb_init_(&s->collector, 0, collect, base);
+	s->collector.evcb_flags = EVLIST_INTERNAL;
 	base->sig.ev_signal_pair[0] = atomic_load(&s->inbox->fd);
 	if (ev_fdmap_watch_own_(base, base->sig.ev_signal_pair[0]) < 0)
 		goto fail_inbox;
@@ -223,6 +228,7 @@ ev_signal_base_free_(struct event_base *base)
 	free_inboxes = s->inbox;
 	pthread_mutex_unlock(&mutex);
 	close(atomic_exchange(&s->inbox->fd, -1));
+	ev_queue_remove_(base, &s->collector);
 	mm_free(s);
 	base->signals = NULL;
 	base->sig.ev_signal_pair[0] = -1;
@@ -349,17 +355,17 @@ ev_signal_activate_(struct event_base *base, int sig, int ncalls)
 		ev_event_active_nolock_(ev, EV_SIGNAL, (short)ncalls);
 }
 
-void
-ev_signal_collect_(struct event_base *base)
+/* Without the lock, as all callbacks. */
+static void
+collect(struct event_callback *cb, void *arg)
 {
-	struct inbox *in = base->signals->inbox;
-	uint64_t count;
+	struct event_base *base = arg;
+	struct inbox *in;
 	int sig;
 
-	base->wakeups++;
-	/* Edges need no reading; a level would stay. */
-	if (ev_fdmap_own_is_level_(base, base->sig.ev_signal_pair[0]))
-		(void)!read(atomic_load(&in->fd), &count, sizeof(count));
+	(void)cb;
+	ev_lock(base->lock);
+	in = base->signals->inbox;
 	/* Before the counts are taken: what comes later rings again. */
 	atomic_store(&in->rung, false);
 	for (sig = 1; sig < NSIG; sig++) {
@@ -372,6 +378,22 @@ ev_signal_collect_(struct event_base *base)
 		ev_signal_activate_(
 		    base, sig, n > INT16_MAX ? INT16_MAX : (int)n);
 	}
+	ev_unlock(base->lock);
+}
+
+/* Counts become active events behind what is ready in the same pass: a child's
+ * last words are read before the signal of its end is told of. */
+void
+ev_signal_seen_(struct event_base *base)
+{
+	struct ev_signals *s = base->signals;
+	uint64_t count;
+
+	base->wakeups++;
+	/* Edges need no reading; a level would stay. */
+	if (ev_fdmap_own_is_level_(base, base->sig.ev_signal_pair[0]))
+		(void)!read(atomic_load(&s->inbox->fd), &count, sizeof(count));
+	ev_callback_activate_nolock_(base, &s->collector);
 }
 
 int

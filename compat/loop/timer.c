@@ -228,11 +228,7 @@ ev_timer_fire_(struct event_base *base)
 		ev = min_heap_settle_top_(&base->timers);
 		if (ev == NULL || base->timers.key[0] > now)
 			break;
-		/* The controls of common timeouts have no callback. */
-		if (ev->ev_callback == NULL)
-			ev_common_due_(base, ev);
-		else
-			ev_timer_expired_(base, ev);
+		ev_timer_expired_(base, ev);
 	}
 }
 

@@ -182,6 +182,46 @@ a_child_has_its_own_signals(void **state)
 	on_every_kind(fork_with_pending);
 }
 
+static char order[8];
+static int n_order;
+
+static void
+note(evutil_socket_t fd, short what, void *arg)
+{
+	assert_true(n_order < (int)sizeof(order));
+	order[n_order++] = what & EV_SIGNAL ? 's' : 'r';
+}
+
+/* A child's last words come before the signal of its end. */
+static void
+words_then_signal(struct event_base *base)
+{
+	struct event *sig = evsignal_new(base, SIGUSR1, note, NULL), *ev;
+	int pair[2];
+
+	assert_int_equal(evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ev = event_new(base, pair[0], EV_READ, note, NULL);
+	event_add(sig, NULL);
+	event_add(ev, NULL);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	n_order = 0;
+	raise(SIGUSR1);
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	event_base_loop(base, EVLOOP_ONCE);
+	assert_int_equal(n_order, 2);
+	assert_memory_equal(order, "rs", 2);
+	event_free(sig);
+	event_free(ev);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void
+signals_come_behind_descriptors(void **state)
+{
+	on_every_kind(words_then_signal);
+}
+
 int
 main(void)
 {
@@ -191,6 +231,7 @@ main(void)
 	    cmocka_unit_test(handlers_come_back),
 	    cmocka_unit_test(one_base_at_a_time),
 	    cmocka_unit_test(a_child_has_its_own_signals),
+	    cmocka_unit_test(signals_come_behind_descriptors),
 	};
 
 	return cmocka_run_group_tests_name("loop signals", tests, NULL, NULL);
