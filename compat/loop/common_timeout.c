@@ -126,13 +126,9 @@ new_queue(struct event_base *base, const struct timeval *duration)
 	queue->duration = *duration;
 	queue->duration.tv_usec |= EV_COMMON_MAGIC | base->n_common
 							 << EV_COMMON_SHIFT;
-	queue->control.ev_base = base;
-	queue->control.ev_fd = -1;
-	queue->control.ev_flags = EVLIST_INIT | EVLIST_INTERNAL;
-	queue->control.ev_closure = EV_CLOSURE_EVENT;
-	queue->control.ev_callback = fire_queue;
-	queue->control.ev_arg = queue;
-	min_heap_elem_init_(&queue->control);
+	event_assign(&queue->control, base, -1, 0, fire_queue, queue);
+	queue->control.ev_flags |= EVLIST_INTERNAL;
+	queue->control.ev_pri = 0;
 	return queue;
 }
 
@@ -226,8 +222,11 @@ ev_common_free_(struct event_base *base)
 {
 	int i;
 
-	for (i = 0; i < base->n_common; i++)
+	for (i = 0; i < base->n_common; i++) {
+		EV_DEBUG_HOOK(
+		    ev_debug_teardown_slow_(&base->common[i]->control));
 		mm_free(base->common[i]);
+	}
 	mm_free(base->common);
 	base->common = NULL;
 	base->n_common = base->common_alloc = 0;
