@@ -117,6 +117,18 @@ event_priority_set(struct event *ev, int priority)
 	return 0;
 }
 
+/* A signal's event that runs is not called again. Only once: what it points to
+ * is another event's afterwards. */
+static void
+stop_calls(struct event *ev)
+{
+	if (!(ev->ev_events & EV_SIGNAL) ||
+	    ev->ev_.ev_signal.ev_pncalls == NULL)
+		return;
+	*ev->ev_.ev_signal.ev_pncalls = 0;
+	ev->ev_.ev_signal.ev_pncalls = NULL;
+}
+
 /* ---- adding */
 
 /* The event is active because its time was up, and gets a new time before its
@@ -129,8 +141,7 @@ withdraw_expiry(struct event_base *base, struct event *ev)
 	ev->ev_res &= ~EV_TIMEOUT;
 	if (ev->ev_res != 0)
 		return;
-	if ((ev->ev_events & EV_SIGNAL) && ev->ev_.ev_signal.ev_pncalls != NULL)
-		*ev->ev_.ev_signal.ev_pncalls = 0;
+	stop_calls(ev);
 	ev_queue_remove_(base, &ev->ev_evcallback);
 }
 
@@ -215,8 +226,7 @@ ev_event_del_nolock_(struct event *ev, enum ev_del_mode mode)
 	if ((ev->ev_flags & EVLIST_FINALIZING) && mode != EV_DEL_FINALIZING)
 		return 0;
 	EV_DEBUG_HOOK(ev_debug_check_setup_slow_(ev, "event_del"));
-	if ((ev->ev_events & EV_SIGNAL) && ev->ev_.ev_signal.ev_pncalls != NULL)
-		*ev->ev_.ev_signal.ev_pncalls = 0; /* stops its calls */
+	stop_calls(ev);
 	if (ev->ev_flags & EVLIST_TIMEOUT)
 		ev_timer_remove_(base, ev);
 	if (ev->ev_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER))

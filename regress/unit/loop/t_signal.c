@@ -182,6 +182,42 @@ a_child_has_its_own_signals(void **state)
 	on_every_kind(fork_with_pending);
 }
 
+static struct event *other;
+
+static void
+deleting_other(evutil_socket_t sig, short what, void *arg)
+{
+	calls++;
+	event_del(other);
+}
+
+/* Deleting an event that once ended its calls leaves those of others alone. */
+static void
+calls_of_another(struct event_base *base)
+{
+	struct event *ev = evsignal_new(base, SIGUSR2, deleting_other, NULL);
+
+	other = event_new(
+	    base, SIGUSR1, EV_SIGNAL | EV_PERSIST, deleting_other, NULL);
+	calls = 0;
+	event_add(other, NULL);
+	event_active(other, EV_SIGNAL, 2);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(calls, 1);
+	event_add(ev, NULL);
+	event_active(ev, EV_SIGNAL, 3);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(calls, 4);
+	event_free(ev);
+	event_free(other);
+}
+
+static void
+deleting_spares_the_calls_of_others(void **state)
+{
+	on_every_kind(calls_of_another);
+}
+
 static char order[8];
 static int n_order;
 
@@ -231,6 +267,7 @@ main(void)
 	    cmocka_unit_test(handlers_come_back),
 	    cmocka_unit_test(one_base_at_a_time),
 	    cmocka_unit_test(a_child_has_its_own_signals),
+	    cmocka_unit_test(deleting_spares_the_calls_of_others),
 	    cmocka_unit_test(signals_come_behind_descriptors),
 	};
 
