@@ -149,6 +149,8 @@ op_counts(unsigned i)
 	/* EVENT_BASE_COUNT_ACTIVE has what is the library's own, too. */
 	tell(" count %d",
 	    event_base_get_num_events(base, EVENT_BASE_COUNT_VIRTUAL));
+	if (in_signal)
+		return;
 	op_del(i);
 	/* What it was before depends on the order of callbacks. */
 	(void)event_base_get_max_events(base, EVENT_BASE_COUNT_ADDED, 1);

@@ -26,6 +26,7 @@ struct entry {
 static struct entry entries[ENTRIES];
 static unsigned nr_entries, calls;
 static int in_callback;
+int in_signal;
 unsigned ordered_runs;
 
 void
@@ -148,8 +149,9 @@ call_event(evutil_socket_t fd, short what, void *arg)
 	else if (!ordered)
 		act_alone(e);
 	else if (ordered_runs++ < EFFECT_RUNS)
-		for (n = rnd(3); n != 0; n--)
+		for (in_signal = e->kind == ON_SIGNAL, n = rnd(3); n != 0; n--)
 			any_op();
+	in_signal = 0;
 	in_callback = 0;
 }
 

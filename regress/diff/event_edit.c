@@ -83,6 +83,8 @@ event_drop(unsigned i)
 void
 op_make(unsigned i)
 {
+	if (in_signal && w[i].kind == ON_SIGNAL)
+		return;
 	event_drop(i);
 	event_make(i);
 }
@@ -127,6 +129,8 @@ op_add(unsigned i)
 void
 op_del(unsigned i)
 {
+	if (in_signal && w[i].kind == ON_SIGNAL)
+		return;
 	tell(" del %u %d", i,
 	    rnd(2) == 0 ? event_del(w[i].ev) : event_del_noblock(w[i].ev));
 }

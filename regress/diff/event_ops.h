@@ -55,6 +55,9 @@ extern int priorities, can_edge, can_closed;
 extern int files_live_on;
 /* Callbacks of ordered events in the loop call under way. */
 extern unsigned ordered_runs;
+/* In a signal's callback: with libevent the calls left may end when another
+ * signal's event is deleted, one that ended its own before. */
+extern int in_signal;
 
 void die(const char *what);
 /* An event. */
