@@ -152,7 +152,8 @@ run_signal(struct event_base *base, struct event *ev)
 	void *arg = ev->ev_arg;
 
 	*ncalls = ev->ev_.ev_signal.ev_ncalls;
-	ev->ev_.ev_signal.ev_pncalls = ncalls;
+	/* None if it was activated in its own calls, which have used them. */
+	ev->ev_.ev_signal.ev_pncalls = *ncalls > 0 ? ncalls : NULL;
 	while (*ncalls > 0) {
 		short res = ev->ev_res; /* may be another by now */
 
