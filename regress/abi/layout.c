@@ -1,7 +1,7 @@
 /* Prints what a binary that was compiled for libevent finds in memory: members
  * of the public structures beside what the accessors say of them, and what
  * libevent's own test binary reads behind opaque pointers, at the offsets that
- * are compiled into it. The script layout runs it on libevent and on ours: both
+ * are compiled into it. compare-layouts runs it on libevent and on ours: both
  * must print the same, and no line may end in WRONG.
  *
  * Trap: what is printed has to be the same from run to run, so no address, no
