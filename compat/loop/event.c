@@ -304,6 +304,9 @@ event_remove_timer(struct event *ev)
 		if (ev->ev_closure == EV_CLOSURE_PERSIST)
 			memset(&ev->ev_.ev_io.ev_timeout, 0,
 			    sizeof(ev->ev_.ev_io.ev_timeout));
+		/* As in event_del: a loop without events is to end. */
+		if (!ev_base_has_events_(base))
+			ev_base_notify_if_needed_(base);
 	}
 	ev_unlock(base->lock);
 	return 0;

@@ -10,6 +10,9 @@
 #include "compat/util/log.h"
 #include "compat/util/socket.h"
 
+/* So many times a full eventfd is emptied and written again. */
+#define NOTIFY_TRIES 16
+
 /* 0, or -errno. */
 static int
 open_fd(struct event_base *base)
@@ -47,17 +50,24 @@ void
 ev_notify_(struct event_base *base)
 {
 	static const uint64_t one = 1;
-	ssize_t r;
+	int fd = base->th_notify_fd[0], tries = 0;
+	uint64_t count;
 
-	if (base->th_notify_fd[0] < 0 || base->notify_pending)
+	if (fd < 0 || base->notify_pending)
 		return;
 	base->notify_pending = true;
-	do {
-		r = write(base->th_notify_fd[0], &one, sizeof(one));
-	} while (r < 0 && errno == EINTR);
-	/* EAGAIN: the counter is at its end, so the loop is awake anyway. */
-	if (r < 0 && errno != EAGAIN)
-		event_warn("cannot wake the event loop");
+	while (write(fd, &one, sizeof(one)) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN || ++tries > NOTIFY_TRIES) {
+			base->notify_pending = false;
+			event_warn("cannot wake the event loop");
+			return;
+		}
+		/* The counter is at its end, and it is the write that makes
+		 * the edge. */
+		(void)!read(fd, &count, sizeof(count));
+	}
 }
 
 void

@@ -7,12 +7,15 @@
  * number of signals overflows anything. Handlers are installed while any base
  * has events for the signal, and what was there before is restored afterwards.
  *
- * An inbox outlives its base (it goes to a free list), since a handler on
- * another thread may be about to touch it. */
+ * A handler on another thread may be about to touch the inbox of a base that is
+ * freed. So an inbox is never given back (it goes to a free list), and its
+ * descriptor is closed when no handler uses it any more: else the handler's
+ * write could hit what the number stands for by then. */
 #include "compat/loop/loop.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -23,9 +26,11 @@
 #include "compat/util/log.h"
 #include "compat/util/mem.h"
 #include "compat/util/socket.h"
+#include "compat/util/time.h"
 
 struct inbox {
 	struct inbox *next; /* of all, most recent first; or of the free ones */
+	atomic_uint busy;   /* handlers that look at it */
 	atomic_int fd;      /* eventfd */
 	atomic_bool rung;
 	atomic_uint caught[NSIG];
@@ -53,28 +58,67 @@ atomic_uint ev_forks_;
 
 /* ---- the handler */
 
+/* Before a descriptor is closed handlers get this much time to leave it. */
+#define HANDLER_YIELDS  1000
+#define HANDLER_WAIT_MS 1000
+
+static const struct timeval one_ms = {0, 1000};
+
+/* So many times a full eventfd is emptied and written again. */
+#define RING_TRIES 16
+
+/* The write itself is the edge that wakes the loop, so it has to succeed: it is
+ * repeated when interrupted (another thread's signals, a tracer), and a counter
+ * at its end is read first. Should it fail all the same, the next signal rings
+ * again; the counts are kept. */
 static void
 ring(struct inbox *in)
 {
 	static const uint64_t one = 1;
-	ssize_t r;
+	uint64_t count;
+	int fd = atomic_load(&in->fd), tries = 0;
 
 	if (atomic_exchange(&in->rung, true))
 		return;
-	do {
-		r = write(atomic_load(&in->fd), &one, sizeof(one));
-	} while (r < 0 && errno == EINTR);
+	while (write(fd, &one, sizeof(one)) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN || ++tries > RING_TRIES) {
+			atomic_store(&in->rung, false);
+			return;
+		}
+		(void)!read(fd, &count, sizeof(count));
+	}
+}
+
+/* The receiver, marked as busy, or NULL. The second look makes sure that it was
+ * marked before it stopped being the receiver. */
+static struct inbox *
+hold_receiver(void)
+{
+	struct inbox *in = atomic_load(&receiver), *now;
+
+	while (in != NULL) {
+		atomic_fetch_add(&in->busy, 1);
+		now = atomic_load(&receiver);
+		if (now == in)
+			break;
+		atomic_fetch_sub(&in->busy, 1);
+		in = now;
+	}
+	return in;
 }
 
 static void
 on_signal(int sig)
 {
-	struct inbox *in = atomic_load(&receiver);
 	int saved = errno;
+	struct inbox *in = hold_receiver();
 
 	if (in != NULL) {
 		atomic_fetch_add(&in->caught[sig], 1);
 		ring(in);
+		atomic_fetch_sub(&in->busy, 1);
 	}
 	errno = saved;
 }
@@ -103,7 +147,10 @@ after_fork_in_child(void)
 		for (sig = 0; sig < NSIG; sig++)
 			atomic_store(&in->caught[sig], 0);
 		atomic_store(&in->rung, false);
+		atomic_store(&in->busy, 0); /* those threads are not here */
 	}
+	for (in = free_inboxes; in != NULL; in = in->next)
+		atomic_store(&in->busy, 0);
 	pthread_mutex_unlock(&mutex);
 }
 
@@ -137,17 +184,55 @@ new_inbox(void)
 	if ((in = free_inboxes) != NULL)
 		free_inboxes = in->next;
 	pthread_mutex_unlock(&mutex);
-	if (in == NULL && (in = mm_malloc(sizeof(*in))) == NULL) {
+	if (in == NULL && (in = mm_calloc(1, sizeof(*in))) == NULL) {
 		close(fd);
 		return NULL;
 	}
-	memset(in, 0, sizeof(*in));
 	atomic_store(&in->fd, fd);
 	pthread_mutex_lock(&mutex);
 	in->next = inboxes;
 	inboxes = in;
 	pthread_mutex_unlock(&mutex);
 	return in;
+}
+
+/* No handler uses what IN had before the call: it is not the receiver, or has
+ * another descriptor. Handlers are short and mask all signals; but in a child
+ * of a bare clone(2) one may be counted that is not there. */
+static bool
+wait_for_handlers(struct inbox *in)
+{
+	int tries;
+
+	for (tries = 0; tries < HANDLER_YIELDS; tries++) {
+		if (atomic_load(&in->busy) == 0)
+			return true;
+		sched_yield();
+	}
+	for (tries = 0; tries < HANDLER_WAIT_MS; tries++) {
+		if (atomic_load(&in->busy) == 0)
+			return true;
+		evutil_usleep_(&one_ms);
+	}
+	return false;
+}
+
+/* IN is not linked any more. Left alone if a handler seems to hold it. */
+static void
+retire_inbox(struct inbox *in)
+{
+	if (!wait_for_handlers(in))
+		return;
+	close(atomic_load(&in->fd));
+	atomic_store(&in->fd, -1);
+	atomic_store(&in->rung, false);
+	for (int sig = 0; sig < NSIG; sig++)
+		atomic_store(&in->caught[sig], 0);
+	in->n_events = 0;
+	pthread_mutex_lock(&mutex);
+	in->next = free_inboxes;
+	free_inboxes = in;
+	pthread_mutex_unlock(&mutex);
 }
 
 static void
@@ -224,10 +309,8 @@ ev_signal_base_free_(struct event_base *base)
 	unlink_inbox(s->inbox);
 	if (atomic_load(&receiver) == s->inbox)
 		find_receiver();
-	s->inbox->next = free_inboxes;
-	free_inboxes = s->inbox;
 	pthread_mutex_unlock(&mutex);
-	close(atomic_exchange(&s->inbox->fd, -1));
+	retire_inbox(s->inbox);
 	ev_queue_remove_(base, &s->collector);
 	mm_free(s);
 	base->signals = NULL;
@@ -422,7 +505,7 @@ int
 ev_signal_after_fork_(struct event_base *base)
 {
 	struct ev_signals *s = base->signals;
-	int fd;
+	int fd, old;
 
 	if (s == NULL)
 		return 0;
@@ -431,7 +514,9 @@ ev_signal_after_fork_(struct event_base *base)
 		return -errno;
 	ev_fdmap_unwatch_own_(base, base->sig.ev_signal_pair[0]);
 	base->sig.ev_signal_pair[0] = fd;
-	close(atomic_exchange(&s->inbox->fd, fd));
+	old = atomic_exchange(&s->inbox->fd, fd);
+	if (wait_for_handlers(s->inbox))
+		close(old);
 	atomic_store(&s->inbox->rung, false);
 	ring(s->inbox);
 	return ev_fdmap_watch_own_(base, fd);

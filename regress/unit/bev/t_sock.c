@@ -697,6 +697,10 @@ buffers_are_guarded(void **state)
 	add_stream(bufferevent_get_output(bev), 0, 10);
 	assert_int_equal(evbuffer_drain(bufferevent_get_output(bev), 1), -1);
 	assert_int_equal(bufferevent_read(bev, &byte, 1), 0);
+	/* bc25889f (#1132): an error is not (size_t)-1 bytes. */
+	evbuffer_freeze(bufferevent_get_input(bev), 1);
+	assert_int_equal(bufferevent_read(bev, &byte, 1), 0);
+	evbuffer_unfreeze(bufferevent_get_input(bev), 1);
 	bufferevent_free(bev);
 }
 

@@ -52,6 +52,7 @@ TESTS += $(LOOP_TESTS)
 %C%_t_signal_SOURCES = %D%/t_signal.c
 %C%_t_signal_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_signal_LDADD = $(UNIT_LIBS)
+%C%_t_signal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
 
 %C%_t_thread_SOURCES = %D%/t_thread.c compat/util/lock_pthread.c
 %C%_t_thread_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -60,4 +61,6 @@ TESTS += $(LOOP_TESTS)
 %C%_t_timer_SOURCES = %D%/t_timer.c
 %C%_t_timer_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_timer_LDADD = $(UNIT_LIBS)
+%C%_t_timer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime \
+	-Wl,--wrap=aio_sys_epoll_pwait2
 endif

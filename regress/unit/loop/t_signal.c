@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -258,6 +260,115 @@ signals_come_behind_descriptors(void **state)
 	on_every_kind(words_then_signal);
 }
 
+/* ---- the handler's write */
+
+static volatile struct {
+	sig_atomic_t times; /* that write(2) is still to fail */
+	sig_atomic_t err;
+	sig_atomic_t failed;
+} fault;
+
+ssize_t __real_write(int fd, const void *buf, size_t len);
+ssize_t __wrap_write(int fd, const void *buf, size_t len);
+
+ssize_t
+__wrap_write(int fd, const void *buf, size_t len)
+{
+	if (fault.times == 0)
+		return __real_write(fd, buf, len);
+	fault.times--;
+	fault.failed++;
+	errno = fault.err;
+	return -1;
+}
+
+/* Raises SIGUSR1 while the handler's write fails TIMES times. */
+static void
+raise_with_fault(int err, int times)
+{
+	int kept = errno;
+
+	fault.err = err;
+	fault.failed = 0;
+	fault.times = times;
+	raise(SIGUSR1);
+	assert_int_equal(fault.failed, times);
+	assert_int_equal(fault.times, 0);
+	assert_int_equal(errno, kept);
+}
+
+static void
+failing_write(struct event_base *base)
+{
+	struct event *ev = evsignal_new(base, SIGUSR1, count, NULL);
+	const struct timeval late = {20, 0};
+
+	calls = 0;
+	event_add(ev, NULL);
+	raise_with_fault(EINTR, 1);
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_int_equal(calls, 1);
+	raise_with_fault(EINTR, 100);
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_int_equal(calls, 2);
+	raise_with_fault(EAGAIN, 3);
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_int_equal(calls, 3);
+	/* One that cannot be announced comes with the next that can. */
+	raise_with_fault(ENOSPC, 1);
+	raise_with_fault(EINTR, 1);
+	event_base_loopexit(base, &late);
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_int_equal(calls, 5);
+	event_free(ev);
+}
+
+static void
+an_interrupted_write_loses_nothing(void **state)
+{
+	on_every_kind(failing_write);
+}
+
+/* Somebody else has filled it: the loop's wake-up is still an edge. */
+static void
+full_eventfd(struct event_base *base)
+{
+	struct event *ev = evsignal_new(base, SIGUSR1, count, NULL);
+	const uint64_t most = UINT64_MAX - 1;
+	char path[64];
+	int fd, found = 0;
+	char name[32];
+	uint64_t left;
+
+	calls = 0;
+	event_add(ev, NULL);
+	for (fd = 3; fd < 64; fd++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, name, sizeof(name) - 1);
+		if (n < 0 || memmem(name, (size_t)n, "eventfd", 7) == NULL)
+			continue;
+		while (read(fd, &left, sizeof(left)) > 0)
+			;
+		assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
+		found++;
+	}
+	assert_true(found > 0);
+	while (event_base_loop(base, EVLOOP_NONBLOCK) == 0 && found-- > 0)
+		;
+	raise(SIGUSR1);
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_int_equal(calls, 1);
+	event_free(ev);
+}
+
+static void
+a_full_eventfd_loses_nothing(void **state)
+{
+	on_every_kind(full_eventfd);
+}
+
 int
 main(void)
 {
@@ -269,6 +380,8 @@ main(void)
 	    cmocka_unit_test(a_child_has_its_own_signals),
 	    cmocka_unit_test(deleting_spares_the_calls_of_others),
 	    cmocka_unit_test(signals_come_behind_descriptors),
+	    cmocka_unit_test(an_interrupted_write_loses_nothing),
+	    cmocka_unit_test(a_full_eventfd_loses_nothing),
 	};
 
 	return cmocka_run_group_tests_name("loop signals", tests, NULL, NULL);

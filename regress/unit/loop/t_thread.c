@@ -143,10 +143,35 @@ last_event(struct event_base *base)
 	event_free(ev);
 }
 
+/* b2192269 (#1727): the same if it was a timeout, whatever call took it away;
+ * the loop does not sleep on until it would have been due. */
+static void
+last_timer(struct event_base *base)
+{
+	int (*const take[])(struct event *) = {event_remove_timer, event_del};
+	const struct timeval hour = {3600, 0};
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		struct event *ev = evtimer_new(base, count, NULL);
+		pthread_t t;
+		void *r;
+
+		event_add(ev, &hour);
+		assert_int_equal(pthread_create(&t, NULL, dispatch, base), 0);
+		usleep(1000);
+		assert_int_equal(take[i](ev), 0);
+		assert_int_equal(pthread_join(t, &r), 0);
+		assert_int_equal((intptr_t)r, 1);
+		event_free(ev);
+	}
+}
+
 static void
 a_loop_ends_with_its_last_event(void **state)
 {
 	on_every_kind(last_event);
+	on_every_kind(last_timer);
 }
 
 /* ---- deleting while the callback runs */
@@ -308,6 +333,74 @@ wakeups_are_coalesced(void **state)
 	event_base_free(base);
 }
 
+/* ---- several loops */
+
+static void
+ignore_log(int severity, const char *msg)
+{
+}
+
+static void
+end(evutil_socket_t sig, short what, void *arg)
+{
+	event_base_loopbreak(arg);
+}
+
+/* As base_of(), which changes the environment. */
+static struct event_base *
+base_for_thread(enum event_aio_policy policy)
+{
+	struct event_config *cfg = event_config_new();
+	struct event_base *base;
+
+	event_config_set_aio_policy(cfg, policy);
+	base = event_base_new_with_config(cfg);
+	event_config_free(cfg);
+	return base;
+}
+
+/* d9e8653e and #779: bases and signals' events come and go in several threads,
+ * which share what a process has one of: handlers, debug mode's flag. */
+static void *
+live(void *arg)
+{
+	const struct timeval soon = {0, 1000};
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		struct event_base *base =
+		    base_for_thread((enum event_aio_policy)(intptr_t)arg);
+		struct event *sig = evsignal_new(
+		    base, i % 2 != 0 ? SIGUSR1 : SIGUSR2, end, base);
+
+		event_add(sig, NULL);
+		event_base_loopexit(base, &soon);
+		kill(getpid(), i % 2 != 0 ? SIGUSR1 : SIGUSR2);
+		event_base_dispatch(base);
+		event_free(sig);
+		event_base_free(base);
+	}
+	return NULL;
+}
+
+static void
+loops_in_several_threads(void **state)
+{
+	pthread_t t[3];
+	int i;
+
+	event_set_log_callback(ignore_log); /* rivals for the signals */
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, live,
+				     (void *)(intptr_t)kinds[i].policy),
+		    0);
+	for (i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	event_set_log_callback(NULL);
+}
+
 static int
 use_threads(void **state)
 {
@@ -326,6 +419,7 @@ main(void)
 	    cmocka_unit_test(event_del_waits_for_its_callback),
 	    cmocka_unit_test(many_threads_add_and_free),
 	    cmocka_unit_test(wakeups_are_coalesced),
+	    cmocka_unit_test(loops_in_several_threads),
 	};
 
 	return cmocka_run_group_tests_name(

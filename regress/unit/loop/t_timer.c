@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -386,6 +388,79 @@ time_stands_still_in_a_pass(void **state)
 	assert_int_equal(event_gettime_monotonic(NULL, &seen[0]), -1);
 }
 
+/* ---- a clock of our own */
+
+static struct {
+	bool on;
+	int64_t ahead_ns;
+	int64_t asked_ns; /* what the latest wait was to last */
+} fake;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *ts);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
+int __real_aio_sys_epoll_pwait2(
+    int epfd, struct epoll_event *out, int cap, const struct timespec *timeout);
+int __wrap_aio_sys_epoll_pwait2(
+    int epfd, struct epoll_event *out, int cap, const struct timespec *timeout);
+
+int
+__wrap_clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	if (!fake.on)
+		return __real_clock_gettime(clock, ts);
+	ts->tv_sec = 1000000 + fake.ahead_ns / 1000000000;
+	ts->tv_nsec = fake.ahead_ns % 1000000000;
+	return 0;
+}
+
+/* Time passes by itself. */
+int
+__wrap_aio_sys_epoll_pwait2(
+    int epfd, struct epoll_event *out, int cap, const struct timespec *timeout)
+{
+	if (!fake.on)
+		return __real_aio_sys_epoll_pwait2(epfd, out, cap, timeout);
+	fake.asked_ns = timeout->tv_sec * 1000000000LL + timeout->tv_nsec;
+	fake.ahead_ns += fake.asked_ns;
+	return 0;
+}
+
+/* Takes its time, and has made the loop look at the clock before. */
+static void
+be_slow(evutil_socket_t fd, short what, void *arg)
+{
+	struct timeval tv;
+
+	event_base_gettimeofday_cached(arg, &tv);
+	fake.ahead_ns += 25 * 1000000;
+}
+
+/* 4f993028: how long to wait is counted from now, not from a time that was
+ * read before the callbacks. */
+static void
+waits_are_counted_from_now(void **state)
+{
+	struct event_base *base = base_of(&kinds[0]);
+	struct event *slow = evtimer_new(base, be_slow, base),
+		     *after = evtimer_new(base, note, name_a);
+	const struct timeval ten = {0, 10000}, forty = {0, 40000};
+
+	reset();
+	fake.on = true;
+	event_add(slow, &ten);
+	event_add(after, &forty);
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_int_equal(fake.asked_ns, 10 * 1000000);
+	assert_string_equal(order, "");
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_int_equal(fake.asked_ns, 5 * 1000000);
+	assert_string_equal(order, "a");
+	fake.on = false;
+	event_free(slow);
+	event_free(after);
+	event_base_free(base);
+}
+
 int
 main(void)
 {
@@ -399,6 +474,7 @@ main(void)
 	    cmocka_unit_test(common_timeouts),
 	    cmocka_unit_test(common_timeouts_are_limited),
 	    cmocka_unit_test(time_stands_still_in_a_pass),
+	    cmocka_unit_test(waits_are_counted_from_now),
 	};
 
 	return cmocka_run_group_tests_name("loop timers", tests, NULL, NULL);
