@@ -1,5 +1,5 @@
 # Commands.
-EXTRA_DIST += %D%/build %D%/format-check %D%/install-deps %D%/lint
+EXTRA_DIST += %D%/build %D%/build-deb %D%/format-check %D%/install-deps %D%/lint
 
 format:
 	$(srcdir)/%D%/format-check
