@@ -16,6 +16,7 @@ include %D%/upstream/local.mk
 include %D%/diff/local.mk
 include %D%/fuzz/local.mk
 include %D%/abi/local.mk
+include %D%/package/local.mk
 include %D%/programs/local.mk
 include %D%/tools/local.mk
 include %D%/stress/local.mk
