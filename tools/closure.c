@@ -155,27 +155,15 @@ search_rpaths(const struct closure *c, size_t asker, const char *name,
 	}
 }
 
-/* /etc/ld.so.cache: a header, then entries with offsets of a name and of a
- * path. Several can have one name: of other word sizes, for one. */
 static bool
 search_cache(
     const struct closure *c, const char *name, struct closure_lib *found)
 {
-	enum { HEADER = 48, ENTRY = 24, COUNT_AT = 20 };
-	static const char magic[] = "glibc-ld.so.cache1.1";
-	const unsigned char *data = c->cache.data;
-	size_t len = c->cache.len, i;
-	uint32_t nr, at[2];
+	const char *path;
+	size_t at = 0;
 
-	if (len < HEADER || memcmp(data, magic, COUNT_AT) != 0 ||
-	    data[len - 1] != '\0')
-		return false;
-	memcpy(&nr, data + COUNT_AT, sizeof(nr));
-	for (i = 0; i < nr && i < (len - HEADER) / ENTRY; i++) {
-		memcpy(at, data + HEADER + i * ENTRY + 4, sizeof(at));
-		if (at[0] < len && at[1] < len &&
-		    strcmp((const char *)data + at[0], name) == 0 &&
-		    try_path((const char *)data + at[1], found))
+	while ((path = ldcache_next(&c->cache, name, &at)) != NULL) {
+		if (try_path(path, found))
 			return true;
 	}
 	return false;
@@ -289,7 +277,7 @@ closure_read(struct closure *c, const char *program, const char *library_path)
 
 	memset(c, 0, sizeof(*c));
 	c->library_path = library_path;
-	elf_open(&c->cache, "/etc/ld.so.cache"); /* for its bytes */
+	ldcache_open(&c->cache, "/etc/ld.so.cache");
 	lib = append(c);
 	if (lib == NULL || !try_path(program, lib))
 		return false;
@@ -311,6 +299,6 @@ closure_free(struct closure *c)
 		elf_close(&c->libs[i].elf);
 	}
 	free(c->libs);
-	elf_close(&c->cache);
+	ldcache_close(&c->cache);
 	memset(c, 0, sizeof(*c));
 }

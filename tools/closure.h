@@ -6,6 +6,7 @@
 #define TOOLS_CLOSURE_H
 
 #include "tools/elf.h"
+#include "tools/ldcache.h"
 
 struct closure_lib {
 	char *path;
@@ -18,7 +19,7 @@ struct closure {
 	struct closure_lib *libs; /* [0] is the program */
 	size_t nr, cap;
 	const char *library_path; /* LD_LIBRARY_PATH to reckon with, or NULL */
-	struct elf_file cache;    /* only its bytes; empty if there is none */
+	struct ldcache cache;     /* empty if there is none */
 };
 
 /* PROGRAM's ELF file is readable. Libraries that are nowhere are left out: the

@@ -17,6 +17,7 @@
 
 #include "tools/closure.h"
 #include "tools/libdir.h"
+#include "tools/ours.h"
 #include "tools/program.h"
 
 enum { CANNOT = 2 };
@@ -28,22 +29,14 @@ struct options {
 
 /* What the program uses of libevent. */
 struct usage {
-	bool uses[5];
-	bool preload[5]; /* LD_LIBRARY_PATH does not reach it */
-};
-
-static const char *const sonames[5] = {
-    "libevent-2.1.so.7",
-    "libevent_core-2.1.so.7",
-    "libevent_extra-2.1.so.7",
-    "libevent_pthreads-2.1.so.7",
-    "libevent_openssl-2.1.so.7",
+	bool uses[OURS_NR];
+	bool preload[OURS_NR]; /* LD_LIBRARY_PATH does not reach it */
 };
 
 /* ---- options ---- */
 
-void
-run_usage(void)
+static void
+usage(void)
 {
 	puts(
 	    "usage: libevent-aio run [--policy P] [--stats] [--verbose] [--] "
@@ -92,7 +85,7 @@ parse(int argc, char **argv, struct options *opt)
 			opt->verbose = true;
 			break;
 		case 'h':
-			run_usage();
+			usage();
 			return 0;
 		default: /* getopt has said why */
 			fputs("Try 'libevent-aio run --help'.\n", stderr);
@@ -138,11 +131,11 @@ set_preloads(const char *libdir, const struct usage *u)
 	char path[PATH_MAX];
 	int i;
 
-	for (i = 4; i >= 0; i--) {
+	for (i = OURS_NR - 1; i >= 0; i--) {
 		if (!u->preload[i])
 			continue;
-		if (snprintf(path, sizeof(path), "%s/%s", libdir, sonames[i]) >=
-			PATH_MAX ||
+		if (snprintf(path, sizeof(path), "%s/%s", libdir,
+			ours_sonames[i]) >= PATH_MAX ||
 		    prepend("LD_PRELOAD", path) != 0)
 			return -1;
 	}
@@ -184,8 +177,7 @@ other_libevent(const struct closure *c)
 	size_t i;
 
 	for (i = 1; i < c->nr; i++) {
-		if (strncmp(c->libs[i].name, "libevent-", 9) == 0 ||
-		    strncmp(c->libs[i].name, "libevent_", 9) == 0)
+		if (ours_is_libevent_name(c->libs[i].name))
 			return c->libs[i].name;
 	}
 	return NULL;
@@ -222,19 +214,20 @@ judge(const struct program *p, const struct closure *c, const char *libdir,
 	bool any = false;
 	int i;
 
-	for (i = 0; i < 5; i++) {
-		const struct closure_lib *lib = closure_find(c, sonames[i]);
+	for (i = 0; i < OURS_NR; i++) {
+		const struct closure_lib *lib =
+		    closure_find(c, ours_sonames[i]);
 
 		if (lib == NULL)
 			continue;
 		any = u->uses[i] = true;
-		if (libdir_has(libdir, sonames[i])) {
+		if (libdir_has(libdir, ours_sonames[i])) {
 			u->preload[i] = !lies_in(lib->path, libdir);
-		} else if (!goes_with_ours(sonames[i])) {
+		} else if (!goes_with_ours(ours_sonames[i])) {
 			complain(p->path,
 			    "needs %s, which is not in %s; the system's does "
 			    "not go with our libevent_core",
-			    sonames[i], libdir);
+			    ours_sonames[i], libdir);
 			return -1;
 		}
 	}
@@ -268,13 +261,14 @@ report(const struct program *p, const char *libdir, const struct usage *u)
 {
 	int i;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < OURS_NR; i++) {
 		if (!u->uses[i])
 			continue;
-		if (!libdir_has(libdir, sonames[i]))
-			complain(p->binary, "%s from the system", sonames[i]);
+		if (!libdir_has(libdir, ours_sonames[i]))
+			complain(
+			    p->binary, "%s from the system", ours_sonames[i]);
 		else
-			complain(p->binary, "%s from %s by %s", sonames[i],
+			complain(p->binary, "%s from %s by %s", ours_sonames[i],
 			    libdir,
 			    u->preload[i] ? "LD_PRELOAD" : "LD_LIBRARY_PATH");
 	}

@@ -6,6 +6,4 @@
  * status. */
 int run_main(int argc, char **argv);
 
-void run_usage(void); /* on standard output */
-
 #endif

@@ -1,12 +1,15 @@
 # The command libevent-aio.
-EXTRA_DIST += %D%/t_run
-TESTS += %D%/t_run
+EXTRA_DIST += %D%/lib.sh %D%/t_run %D%/t_system
+TESTS += %D%/t_run %D%/t_system
 
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/t_elf
-TESTS += %D%/t_elf
-%C%_t_elf_SOURCES = %D%/t_elf.c tools/elf.c tools/closure.c
+check_PROGRAMS += %D%/t_elf %D%/t_json
+TESTS += %D%/t_elf %D%/t_json
+%C%_t_elf_SOURCES = %D%/t_elf.c tools/elf.c tools/closure.c tools/ldcache.c
 %C%_t_elf_CPPFLAGS = -include config.h -I$(top_srcdir) -I$(top_builddir) \
 	$(CMOCKA_CFLAGS)
 %C%_t_elf_LDADD = $(CMOCKA_LIBS)
+%C%_t_json_SOURCES = %D%/t_json.c tools/json.c
+%C%_t_json_CPPFLAGS = $(%C%_t_elf_CPPFLAGS)
+%C%_t_json_LDADD = $(CMOCKA_LIBS)
 endif

@@ -198,6 +198,57 @@ libraries_as_the_loader_finds_them(void **state)
 	}
 }
 
+/* ---- the loader's cache */
+
+/* "\tNAME (libc6,x86-64) => PATH" of ldconfig, of our architecture or not: the
+ * first PATH of a NAME is the first that the cache gives for it. */
+static void
+cache_as_ldconfig_lists_it(void **state)
+{
+	char line[PATH_MAX], name[PATH_MAX], path[PATH_MAX],
+	    last[PATH_MAX] = "";
+	struct ldcache c;
+	unsigned lines = 0;
+	FILE *list;
+
+	if (access("/etc/ld.so.cache", R_OK) != 0) {
+		print_message("there is no cache\n");
+		skip();
+	}
+	assert_true(ldcache_open(&c, "/etc/ld.so.cache"));
+	list = popen("PATH=$PATH:/sbin:/usr/sbin ldconfig -p", "r");
+	assert_non_null(list);
+	while (fgets(line, sizeof(line), list) != NULL) {
+		const char *arrow = strstr(line, " => ");
+		size_t at = 0;
+
+		if (arrow == NULL || sscanf(line, "%s", name) != 1 ||
+		    sscanf(arrow, " => %s", path) != 1 ||
+		    strcmp(name, last) == 0)
+			continue;
+		memcpy(last, name, sizeof(last));
+		assert_string_equal(ldcache_next(&c, name, &at), path);
+		lines++;
+	}
+	assert_int_equal(pclose(list), 0);
+	assert_true(lines > 0);
+	ldcache_close(&c);
+}
+
+static void
+no_cache(void **state)
+{
+	struct ldcache c;
+	size_t at = 0;
+
+	assert_false(ldcache_open(&c, "/nowhere"));
+	assert_null(ldcache_next(&c, "libc.so.6", &at));
+	ldcache_close(&c);
+	assert_false(ldcache_open(&c, "/proc/self/exe"));
+	assert_null(ldcache_next(&c, "libc.so.6", &at));
+	ldcache_close(&c);
+}
+
 int
 main(void)
 {
@@ -206,6 +257,8 @@ main(void)
 	    cmocka_unit_test(cut_off_anywhere),
 	    cmocka_unit_test(changed_anywhere),
 	    cmocka_unit_test(libraries_as_the_loader_finds_them),
+	    cmocka_unit_test(cache_as_ldconfig_lists_it),
+	    cmocka_unit_test(no_cache),
 	};
 
 	return cmocka_run_group_tests(tests, read_image, free_image);
