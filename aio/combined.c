@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "aio/fork.h"
 #include "aio/mem.h"
 #include "aio/methods.h"
 #include "aio/probe.h"
@@ -32,9 +31,6 @@ aio_combined_open_context(struct aio_combined *c)
 	const struct aio_probe_result *probe;
 	int rc;
 
-	if (!aio_policy_wants_context(&c->place, c->slots.dirty.head != NULL) ||
-	    c->flight.ctx != NULL)
-		return;
 	probe = aio_probe();
 	if (probe->err != 0) {
 		refuse_context(c, probe->err, probe->where);
@@ -62,7 +58,7 @@ forget_halves(struct aio_slot *slot, void *arg)
 {
 	struct aio_combined *c = arg;
 
-	slot->ready = 0;
+	aio_slots_keep_ready(&c->slots, slot, 0);
 	slot->ep_home = 0;
 	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
 	if (slot->want != 0)
@@ -87,10 +83,8 @@ combined_after_fork(struct aio_backend *b)
 }
 
 int
-aio_combined_check_fork(struct aio_combined *c)
+aio_combined_follow_fork(struct aio_combined *c)
 {
-	if (__builtin_expect(c->forks == aio_fork_count(), 1))
-		return 0;
 	combined_after_fork(&c->base);
 	return c->forks == aio_fork_count() ? 0 : -EMFILE;
 }

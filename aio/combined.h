@@ -11,6 +11,7 @@
 #include "aio/backend.h"
 #include "aio/epollset.h"
 #include "aio/flight.h"
+#include "aio/fork.h"
 #include "aio/policy.h"
 #include "aio/slot.h"
 #include "aio/stats.h"
@@ -53,8 +54,15 @@ aio_combined_of(struct aio_backend *b)
 
 /* Notices a fork and acts on it. 0, or -errno if no epoll set could be had:
  * the backend cannot go on for now. */
-int aio_combined_check_fork(struct aio_combined *c);
-/* Makes a context if it is time for one; after a failure, not for a while. */
+int aio_combined_follow_fork(struct aio_combined *c);
+static inline int
+aio_combined_check_fork(struct aio_combined *c)
+{
+	if (__builtin_expect(c->forks == aio_fork_count(), 1))
+		return 0;
+	return aio_combined_follow_fork(c);
+}
+/* It is time for one: the policy says so. */
 void aio_combined_open_context(struct aio_combined *c);
 
 /* interest.c */
@@ -64,7 +72,8 @@ int aio_interest_set(struct aio_backend *b, int fd, unsigned mask);
 
 /* Looks what the file behind the slot's number is, for AIO. 0, -EBADF, -EPERM.
  * *SAME (may be NULL): certainly the file of the last look. */
-int aio_settle_look(struct aio_slot *slot, bool *same);
+int aio_settle_look(
+    struct aio_combined *c, struct aio_slot *slot, bool *same);
 /* All that is dirty. The first -errno, after going on with the rest. */
 int aio_settle_all(struct aio_combined *c, enum aio_settling how);
 /* One slot, completely: somebody sleeps. 0 or -errno. */

@@ -17,6 +17,9 @@
  * set is: if it is another file's, no more events than that are false. */
 #define TRUST_MAX 16
 
+/* As many bits of a suspicious generation are remembered. */
+#define SUSPECT_MASK 0x7ffu
+
 /* The eventfd's cookie: no descriptor has this number. */
 #define RESFD_COOKIE UINT64_MAX
 
@@ -300,10 +303,10 @@ suspect(struct aio_epollset *es, struct aio_slot *slot, uint32_t generation)
 {
 	++es->stats->epoll_stale;
 	if ((slot->flags & AIO_SLOT_SUSPECT) &&
-	    slot->ep_suspect == (uint16_t)generation)
+	    slot->ep_suspect == (generation & SUSPECT_MASK))
 		es->phantom = true;
 	slot->flags |= AIO_SLOT_SUSPECT;
-	slot->ep_suspect = (uint16_t)generation;
+	slot->ep_suspect = generation & SUSPECT_MASK;
 }
 
 /* Nothing is wanted of it: what was left behind is taken away now.
@@ -331,12 +334,12 @@ remove_leftover(struct aio_epollset *es, struct aio_slot *slot)
 		suspect(es, slot, slot->ep_generation++);
 }
 
+/* A report of a slot whose registration is not quite as wanted. */
 static unsigned
-translate(struct aio_epollset *es, const struct epoll_event *ev,
+translate_odd(struct aio_epollset *es, const struct epoll_event *ev,
     struct aio_slot *slot)
 {
 	const uint32_t generation = (uint32_t)(ev->data.u64 >> 32);
-	unsigned conds;
 
 	if (generation != slot->ep_generation || slot->ep_have == 0) {
 		suspect(es, slot, generation);
@@ -346,33 +349,43 @@ translate(struct aio_epollset *es, const struct epoll_event *ev,
 		remove_leftover(es, slot);
 		return 0;
 	}
-	if (slot->ep_have != slot->ep_want)
-		aio_slots_push_dirty(es->slots, slot);
-	conds = aio_conds_from_poll(ev->events, slot->ep_want);
-	if (conds != 0)
-		aio_policy_fired(slot, conds);
+	aio_slots_push_dirty(es->slots, slot);
+	return aio_conds_from_poll(ev->events, slot->ep_want);
+}
+
+static unsigned
+translate(struct aio_epollset *es, const struct epoll_event *ev,
+    struct aio_slot *slot)
+{
+	unsigned conds;
+
+	if ((uint32_t)(ev->data.u64 >> 32) == slot->ep_generation &&
+	    slot->ep_have == slot->ep_want && slot->ep_want != 0)
+		conds = aio_conds_from_poll(ev->events, slot->ep_want);
+	else
+		conds = translate_odd(es, ev, slot);
+	if (!aio_policy_is_old(slot, conds))
+		aio_policy_fired(
+		    slot, aio_slots_polls(es->slots, slot), conds);
 	return conds;
 }
 
-bool
-aio_epollset_next(struct aio_epollset *es, struct aio_ready *out)
+size_t
+aio_epollset_take(struct aio_epollset *es, struct aio_ready *out, size_t cap)
 {
-	while (es->next < es->count) {
-		const struct epoll_event *ev = &es->events[es->next++];
-		struct aio_slot *slot;
+	size_t n = 0;
 
-		if (ev->data.u64 == RESFD_COOKIE)
-			continue;
-		slot = aio_slots_find(es->slots, (int)(uint32_t)ev->data.u64);
-		if (slot == NULL)
-			continue;
-		out->mask = translate(es, ev, slot);
-		if (out->mask != 0) {
-			out->fd = slot->fd;
-			return true;
-		}
+	while (es->next < es->count && n < cap) {
+		const struct epoll_event *ev = &es->events[es->next++];
+		/* None for the eventfd's cookie. */
+		struct aio_slot *slot =
+		    aio_slots_find(es->slots, (int)(uint32_t)ev->data.u64);
+		unsigned mask = slot != NULL ? translate(es, ev, slot) : 0;
+
+		if (mask != 0)
+			out[n++] = (struct aio_ready){slot->fd, mask};
 	}
-	return false;
+	return n;
 }
 
 void

@@ -66,9 +66,10 @@ aio_epollset_has_reports(const struct aio_epollset *es)
 	return es->next < es->count;
 }
 
-/* After sleep, locked: the next report, false when there is none. */
-bool aio_epollset_next(struct aio_epollset *es, struct aio_ready *out);
-/* Locked, when next() said false: bookkeeping of the pass. */
+/* After sleep, locked: the next reports, at most CAP; how many there are. */
+size_t aio_epollset_take(
+    struct aio_epollset *es, struct aio_ready *out, size_t cap);
+/* Locked, when take() gave less than CAP: bookkeeping of the pass. */
 void aio_epollset_done(struct aio_epollset *es);
 
 #endif

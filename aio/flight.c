@@ -94,23 +94,23 @@ give_up(struct aio_flight *f, const char *where, int err)
 /* ---- completions ---- */
 
 static void
-note_event(struct aio_flight *f, struct aio_slot *slot, struct aio_poll *poll,
-    int64_t res)
+note_event(struct aio_flight *f, struct aio_slot *slot, struct aio_polls *polls,
+    enum aio_direction dir, int64_t res)
 {
-	unsigned conds = poll->conds;
+	unsigned conds = polls->poll[dir].conds;
 	uint32_t events = res > 0 ? (uint32_t)res : 0;
 
 	if (conds & AIO_READ)
 		conds |= AIO_CLOSED;
-	aio_poll_disarm(poll);
+	aio_slot_disarm(slot, polls, dir, AIO_POLL_IDLE);
 	events &= aio_conds_to_poll(conds) | POLLERR | POLLHUP;
 	conds = aio_conds_from_poll(events, slot->want & conds);
 	if (conds == 0) {
 		aio_slots_push_dirty(f->slots, slot);
 		return;
 	}
-	slot->ready |= (uint8_t)conds;
-	aio_policy_fired(slot, conds);
+	polls->ready |= (uint8_t)conds;
+	aio_policy_fired(slot, polls, conds);
 	aio_slots_push_ready(f->slots, slot);
 }
 
@@ -118,18 +118,19 @@ static void
 complete(struct aio_flight *f, const struct io_event *ev)
 {
 	struct aio_slot *slot = NULL;
-	struct aio_poll *poll = aio_cookie_find(f->slots, ev->data, &slot);
+	struct aio_polls *polls = aio_cookie_find(f->slots, ev->data, &slot);
+	enum aio_direction dir = aio_cookie_dir(ev->data);
 
 	if (f->in_flight > 0)
 		--f->in_flight;
-	if (poll != NULL && poll->state == AIO_POLL_ARMED &&
-	    poll->generation == ev->data >> 33) {
-		note_event(f, slot, poll, ev->res);
+	if (polls != NULL && polls->poll[dir].state == AIO_POLL_ARMED &&
+	    polls->poll[dir].generation == ev->data >> 33) {
+		note_event(f, slot, polls, dir, ev->res);
 		return;
 	}
 	++f->stats->stale;
-	if (poll != NULL && poll->state == AIO_POLL_ORPHAN) {
-		aio_poll_disarm(poll);
+	if (polls != NULL && polls->poll[dir].state == AIO_POLL_ORPHAN) {
+		aio_slot_disarm(slot, polls, dir, AIO_POLL_IDLE);
 		if (f->orphans > 0)
 			--f->orphans;
 	}
@@ -151,16 +152,18 @@ static void
 orphan_one(struct aio_slot *slot, void *arg)
 {
 	struct aio_flight *f = arg;
+	struct aio_polls *polls;
 
+	if (slot->armed == 0)
+		return;
+	polls = aio_slots_own_polls(f->slots, slot);
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
-		struct aio_poll *poll = &slot->poll[dir];
-
-		if (poll->state != AIO_POLL_ARMED)
+		if (polls->poll[dir].state != AIO_POLL_ARMED)
 			continue;
-		slot->ep_home |= poll->conds;
+		slot->ep_home |= polls->poll[dir].conds & AIO_COND;
 		++f->stats->moves[AIO_MOVE_LOST];
-		aio_poll_disarm(poll);
-		poll->state = AIO_POLL_ORPHAN;
+		aio_slot_disarm(
+		    slot, polls, (enum aio_direction)dir, AIO_POLL_ORPHAN);
 		++f->orphans;
 		aio_slots_push_dirty(f->slots, slot);
 	}
@@ -219,11 +222,11 @@ reap_ring(struct aio_flight *f)
 }
 
 void
-aio_flight_reap(struct aio_flight *f)
+aio_flight_reap_now(struct aio_flight *f)
 {
 	if (f->fetched_count > 0)
 		take_fetched(f);
-	if (f->ctx == NULL || f->in_flight == 0)
+	if (f->in_flight == 0)
 		return;
 	if (f->ctx->ring == NULL)
 		reap_by_call(f);
@@ -277,15 +280,16 @@ refused(void *arg, struct iocb *cb, int err, unsigned attempt)
 {
 	struct aio_flight *f = arg;
 	struct aio_slot *slot = NULL;
-	struct aio_poll *poll = aio_cookie_find(f->slots, cb->aio_data, &slot);
+	struct aio_polls *polls = aio_cookie_find(f->slots, cb->aio_data, &slot);
+	enum aio_direction dir = aio_cookie_dir(cb->aio_data);
 	enum aio_move why;
 	enum aio_verdict verdict = judge_refusal(f, slot, err, attempt, &why);
 
 	if (verdict == AIO_VERDICT_RETRY)
 		return verdict;
 	++f->stats->moves[why];
-	slot->ep_home |= poll->conds;
-	aio_poll_disarm(poll);
+	slot->ep_home |= polls->poll[dir].conds & AIO_COND;
+	aio_slot_disarm(slot, polls, dir, AIO_POLL_IDLE);
 	--f->in_flight;
 	aio_slots_push_dirty(f->slots, slot);
 	return verdict;
@@ -311,14 +315,13 @@ bool
 aio_flight_arm(struct aio_flight *f, struct aio_slot *slot,
     enum aio_direction dir, unsigned conds)
 {
-	struct aio_poll *poll = &slot->poll[dir];
+	struct aio_polls *polls = aio_slots_need_polls(f->slots, slot);
 
-	if (aio_slots_need_iocbs(f->slots, slot) < 0)
+	if (polls == NULL || polls->poll[dir].state != AIO_POLL_IDLE)
 		return false;
-	poll->conds = (uint8_t)conds;
-	poll->state = AIO_POLL_ARMED;
 	++f->in_flight;
-	f->batch.polls[f->batch.count++] = aio_slot_fill(slot, dir, f->resfd);
+	f->batch.polls[f->batch.count++] =
+	    aio_slot_arm(slot, polls, dir, conds, f->resfd);
 	if (f->batch.count == AIO_BATCH_MAX)
 		aio_flight_flush(f);
 	return true;
@@ -394,10 +397,11 @@ cancel(struct aio_flight *f, struct iocb *cb)
 /* Its completion may come at any time, or never: not to be mistaken for
  * another, and the iocb not to be used until then. */
 static void
-make_orphan(struct aio_flight *f, struct aio_poll *poll)
+make_orphan(struct aio_flight *f, struct aio_slot *slot,
+    struct aio_polls *polls, int dir)
 {
-	aio_poll_disarm(poll);
-	poll->state = AIO_POLL_ORPHAN;
+	aio_slot_disarm(
+	    slot, polls, (enum aio_direction)dir, AIO_POLL_ORPHAN);
 	++f->orphans;
 	give_up(f, "io_cancel", -EINVAL);
 }
@@ -405,22 +409,23 @@ make_orphan(struct aio_flight *f, struct aio_poll *poll)
 void
 aio_flight_withdraw(struct aio_flight *f, struct aio_slot *slot, unsigned dirs)
 {
+	struct aio_polls *polls = aio_slots_own_polls(f->slots, slot);
 	unsigned patience[AIO_DIRS] = {0, 0};
 
 	aio_flight_reap(f); /* what has completed needs no cancel */
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
 		if ((dirs & 1u << dir) &&
-		    slot->poll[dir].state == AIO_POLL_ARMED)
-			patience[dir] = cancel(f, &slot->iocbs[dir]);
+		    polls->poll[dir].state == AIO_POLL_ARMED)
+			patience[dir] = cancel(f, &polls->iocbs[dir]);
 		else
 			dirs &= ~(1u << dir);
 	}
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
 		if (!(dirs & 1u << dir))
 			continue;
-		await(f, &slot->poll[dir], patience[dir]);
-		if (slot->poll[dir].state == AIO_POLL_ARMED)
-			make_orphan(f, &slot->poll[dir]);
+		await(f, &polls->poll[dir], patience[dir]);
+		if (polls->poll[dir].state == AIO_POLL_ARMED)
+			make_orphan(f, slot, polls, dir);
 	}
 }
 
@@ -428,15 +433,19 @@ static void
 cancel_each(struct aio_slot *slot, void *arg)
 {
 	struct aio_flight *f = arg;
+	struct aio_polls *polls;
 
+	if (slot->armed == 0)
+		return;
+	polls = aio_slots_own_polls(f->slots, slot);
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
 		unsigned patience_ms;
 
-		if (slot->poll[dir].state != AIO_POLL_ARMED)
+		if (polls->poll[dir].state != AIO_POLL_ARMED)
 			continue;
-		patience_ms = cancel(f, &slot->iocbs[dir]);
+		patience_ms = cancel(f, &polls->iocbs[dir]);
 		if (patience_ms == 0)
-			make_orphan(f, &slot->poll[dir]);
+			make_orphan(f, slot, polls, dir);
 		else if (patience_ms == PATIENCE_UNKNOWN_MS)
 			f->doubtful++;
 	}
@@ -461,11 +470,11 @@ static void
 home_in_epoll(struct aio_slot *slot, void *arg)
 {
 	struct aio_flight *f = arg;
-	unsigned armed = aio_slot_armed(slot) & slot->want;
+	unsigned armed = slot->armed & slot->want;
 
 	if (armed == 0)
 		return;
-	slot->ep_home |= (uint8_t)armed;
+	slot->ep_home |= armed & AIO_COND;
 	++f->stats->moves[AIO_MOVE_LOST];
 	aio_slots_push_dirty(f->slots, slot);
 }
@@ -498,10 +507,13 @@ aio_flight_close(struct aio_flight *f)
 static void
 disarm_each(struct aio_slot *slot, void *arg)
 {
-	(void)arg;
-	for (int dir = 0; dir < AIO_DIRS; dir++) {
-		if (slot->poll[dir].state != AIO_POLL_IDLE)
-			aio_poll_disarm(&slot->poll[dir]);
+	struct aio_flight *f = arg;
+	struct aio_polls *polls = aio_slots_polls(f->slots, slot);
+
+	for (int dir = 0; dir < AIO_DIRS && polls != NULL; dir++) {
+		if (polls->poll[dir].state != AIO_POLL_IDLE)
+			aio_slot_disarm(slot, polls, (enum aio_direction)dir,
+			    AIO_POLL_IDLE);
 	}
 }
 
@@ -515,7 +527,7 @@ aio_flight_abandon(struct aio_flight *f)
 		aio_context_abandon(f->ctx);
 	if (f->resfd >= 0)
 		aio_sys_close(f->resfd);
-	aio_slots_each(slots, disarm_each, NULL);
+	aio_slots_each(slots, disarm_each, f);
 	aio_flight_init(f, slots, stats);
 }
 

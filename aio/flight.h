@@ -48,8 +48,8 @@ bool aio_flight_can_arm(const struct aio_flight *f);
 bool aio_flight_is_full(const struct aio_flight *f);
 
 /* Queues a poll of the slot's DIR for CONDS; submitted when the batch is full
- * or by flush(). The poll is IDLE, can_arm() holds. False: it is not possible
- * for this one (-ENOMEM). */
+ * or by flush(). can_arm() holds. False: it is not possible for this one: in
+ * flight already, or no memory. */
 bool aio_flight_arm(struct aio_flight *f, struct aio_slot *slot,
     enum aio_direction dir, unsigned conds);
 /* Submits, and reads what was ready at once. Polls that the kernel refuses come
@@ -58,7 +58,13 @@ void aio_flight_flush(struct aio_flight *f);
 
 /* Reads what has completed: into the slots' ready sets and the ready list; what
  * turns out to be nothing goes to the dirty list, to be armed again. */
-void aio_flight_reap(struct aio_flight *f);
+void aio_flight_reap_now(struct aio_flight *f);
+static inline void
+aio_flight_reap(struct aio_flight *f)
+{
+	if (f->ctx != NULL && f->in_flight != 0)
+		aio_flight_reap_now(f);
+}
 
 /* Takes back the armed polls of SLOT whose bit (1 << direction) is in DIRS and
  * returns when the kernel has let go of the file. */

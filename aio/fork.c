@@ -8,12 +8,12 @@
 #include "aio/context.h"
 #include "aio/probe.h"
 
-static unsigned forks;
+unsigned aio_forks;
 
 static void
 child_begins(void)
 {
-	++forks; /* the child's only thread */
+	++aio_forks; /* the child's only thread */
 	aio_context_drop_all();
 	aio_probe_drop();
 }
@@ -33,10 +33,4 @@ aio_fork_watch(void)
 
 	pthread_once(&once, watch_once);
 	return watch_result;
-}
-
-unsigned
-aio_fork_count(void)
-{
-	return forks;
 }

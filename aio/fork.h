@@ -10,6 +10,11 @@ int aio_fork_watch(void);
 
 /* Grows in every child made by fork(). Not by a bare clone(): there the
  * kernel refuses our contexts (-EINVAL), and the process id tells. */
-unsigned aio_fork_count(void);
+extern unsigned aio_forks;
+static inline unsigned
+aio_fork_count(void)
+{
+	return aio_forks;
+}
 
 #endif

@@ -12,10 +12,14 @@
 static void
 withdraw_polls(struct aio_combined *c, struct aio_slot *slot, unsigned keep)
 {
+	const struct aio_polls *polls;
 	unsigned dirs = 0;
 
+	if (slot->armed == 0)
+		return;
+	polls = aio_slots_own_polls(&c->slots, slot);
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
-		const struct aio_poll *poll = &slot->poll[dir];
+		const struct aio_poll *poll = &polls->poll[dir];
 
 		if (poll->state == AIO_POLL_ARMED && !(poll->conds & keep))
 			dirs |= 1u << dir;
@@ -31,8 +35,8 @@ note_withdrawal(struct aio_combined *c, struct aio_slot *slot, unsigned gone)
 		return;
 	/* What has completed meanwhile is no cancel. */
 	aio_flight_reap(&c->flight);
-	aio_policy_withdrawn(
-	    &c->place, slot, gone, gone & aio_slot_armed(slot));
+	aio_policy_withdrawn(&c->place, slot,
+	    aio_slots_polls(&c->slots, slot), gone, gone & slot->armed);
 }
 
 static void
@@ -45,7 +49,7 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 	slot->want = 0;
 	note_withdrawal(c, slot, gone);
 	withdraw_polls(c, slot, 0);
-	slot->ready = 0;
+	aio_slots_keep_ready(&c->slots, slot, 0);
 	slot->ep_want = 0;
 	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
 	/* A thread in epoll_wait() may hold the file of a registration for the
@@ -62,7 +66,7 @@ static void
 start_anew(struct aio_combined *c, struct aio_slot *slot)
 {
 	withdraw_polls(c, slot, 0);
-	slot->ready = 0;
+	aio_slots_keep_ready(&c->slots, slot, 0);
 	if (slot->ep_home != 0 && aio_flight_can_arm(&c->flight))
 		++c->stats.moves[AIO_MOVE_CHURN];
 	slot->ep_home = 0;
@@ -98,7 +102,7 @@ meet(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	int rc;
 
 	if (usable) {
-		rc = aio_settle_look(slot, &same);
+		rc = aio_settle_look(c, slot, &same);
 		if (rc < 0)
 			return rc;
 		if (same) {
@@ -138,7 +142,7 @@ change(struct aio_combined *c, struct aio_slot *slot, unsigned want, bool fresh)
 	    (want & ~(unsigned)slot->want & AIO_COND))
 		slot->flags |= AIO_SLOT_UNSURE;
 	slot->want = (uint8_t)want;
-	slot->ready &= (uint8_t)want;
+	aio_slots_keep_ready(&c->slots, slot, want);
 	note_withdrawal(c, slot, gone);
 	withdraw_polls(c, slot, want & AIO_EDGE ? 0 : want);
 	if (c->asleep)

@@ -38,10 +38,14 @@ keep_what_holds(struct aio_combined *c, struct pollfd *fds,
 	if (n > 0 && aio_sys_ppoll(fds, n, &no_time) < 0)
 		return; /* cannot be asked: believe */
 	for (unsigned i = 0; i < n; i++) {
-		slots[i]->ready = (uint8_t)aio_conds_from_poll(
-		    (uint32_t)(uint16_t)fds[i].revents, slots[i]->ready);
-		if (slots[i]->ready == 0)
-			aio_slots_push_dirty(&c->slots, slots[i]);
+		struct aio_slot *slot = slots[i];
+		unsigned still = aio_conds_from_poll(
+		    (uint32_t)(uint16_t)fds[i].revents,
+		    aio_slots_ready(&c->slots, slot));
+
+		aio_slots_keep_ready(&c->slots, slot, still);
+		if (still == 0)
+			aio_slots_push_dirty(&c->slots, slot);
 	}
 }
 
@@ -60,12 +64,14 @@ recheck_completed(struct aio_combined *c)
 	unsigned n = 0;
 
 	for (struct aio_slot *slot = c->slots.ready.head; slot != NULL;
-	     slot = slot->next_ready) {
-		if (slot->ready == 0)
+	     slot = aio_slots_next_ready(&c->slots, slot)) {
+		unsigned ready = aio_slots_ready(&c->slots, slot);
+
+		if (ready == 0)
 			continue;
 		slots[n] = slot;
 		fds[n].fd = slot->fd;
-		fds[n].events = (short)aio_conds_to_poll(slot->ready);
+		fds[n].events = (short)aio_conds_to_poll(ready);
 		fds[n].revents = 0;
 		if (++n == RECHECK_MAX) {
 			keep_what_holds(c, fds, slots, n);
@@ -79,9 +85,11 @@ recheck_completed(struct aio_combined *c)
 static bool
 has_completed(struct aio_combined *c)
 {
-	while (c->slots.ready.head != NULL && c->slots.ready.head->ready == 0)
-		aio_slots_pop_ready(&c->slots);
-	return c->slots.ready.head != NULL;
+	struct aio_slots *s = &c->slots;
+
+	while (s->ready.head != NULL && aio_slots_ready(s, s->ready.head) == 0)
+		aio_slots_pop_ready(s);
+	return s->ready.head != NULL;
 }
 
 static void
@@ -140,12 +148,16 @@ aio_pass_prepare(struct aio_backend *b)
 	}
 	if (__builtin_expect(c->ep.phantom, 0))
 		cure_phantom(c);
-	aio_combined_open_context(c);
+	if (c->flight.ctx == NULL &&
+	    aio_policy_wants_context(&c->place, c->slots.dirty.head != NULL))
+		aio_combined_open_context(c);
 	aio_flight_reap(&c->flight);
 	if (c->slots.ready.head != NULL)
 		recheck_completed(c);
-	settle(c);
-	aio_settle_join(c);
+	if (c->slots.dirty.head != NULL)
+		settle(c);
+	if (c->flight.ctx != NULL)
+		aio_settle_join(c);
 	c->asleep = true;
 	return has_completed(c) || aio_epollset_has_reports(&c->ep);
 }
@@ -153,7 +165,7 @@ aio_pass_prepare(struct aio_backend *b)
 static bool
 waits_in_aio(const struct aio_combined *c)
 {
-	return !c->shared && c->ep.wanted == 0 && c->flight.in_flight > 0 &&
+	return c->flight.in_flight > 0 && !c->shared && c->ep.wanted == 0 &&
 	       !c->flight.no_getevents;
 }
 
@@ -185,8 +197,6 @@ aio_pass_sleep(struct aio_backend *b, const struct timespec *timeout)
 static void
 gather(struct aio_combined *c)
 {
-	if (c->gathered)
-		return;
 	c->gathered = true;
 	if (!c->ep.slept && c->ep.wanted > 0)
 		aio_epollset_sleep(&c->ep, &no_time);
@@ -200,9 +210,11 @@ hand_out_completed(struct aio_combined *c, struct aio_ready *out, size_t cap)
 	size_t n = 0;
 
 	while (n < cap && (slot = aio_slots_pop_ready(&c->slots)) != NULL) {
-		unsigned mask = slot->ready & slot->want & AIO_COND;
+		struct aio_polls *polls =
+		    aio_slots_own_polls(&c->slots, slot);
+		unsigned mask = polls->ready & slot->want & AIO_COND;
 
-		slot->ready = 0;
+		polls->ready = 0;
 		if (slot->want != 0)
 			aio_slots_push_dirty(&c->slots, slot);
 		if (mask != 0)
@@ -215,14 +227,15 @@ int
 aio_pass_collect(struct aio_backend *b, struct aio_ready *out, size_t cap)
 {
 	struct aio_combined *c = aio_combined_of(b);
-	size_t n;
+	size_t n = 0;
 
 	aio_combined_check_fork(c);
 	c->asleep = false;
-	gather(c);
-	n = hand_out_completed(c, out, cap);
-	while (n < cap && aio_epollset_next(&c->ep, &out[n]))
-		n++;
+	if (!c->gathered)
+		gather(c);
+	if (c->slots.ready.head != NULL)
+		n = hand_out_completed(c, out, cap);
+	n += aio_epollset_take(&c->ep, out + n, cap - n);
 	if (n < cap)
 		aio_epollset_done(&c->ep);
 	return (int)n;

@@ -62,22 +62,21 @@ aio_policy_uses_aio(const struct aio_placement *p, bool have_context)
 static bool
 has_shown_churn(struct aio_placement *p)
 {
-	if (p->born == 0)
+	if (p->born == 0) {
 		p->born = aio_sys_now();
-	if (p->churn < CONTEXT_CHURN_MIN || p->passes < CONTEXT_PASSES)
+		p->next_look = CONTEXT_CHURN_MIN;
+	}
+	if (p->churn < p->next_look || p->passes < CONTEXT_PASSES)
 		return false;
 	if (p->churn >= CONTEXT_CHURN)
 		return true;
-	if (p->churn < p->next_look)
-		return false;
 	p->next_look = p->churn + LOOK_STEP;
 	return aio_sys_now() - p->born >= CONTEXT_AGE_NS;
 }
 
 bool
-aio_policy_wants_context(struct aio_placement *p, bool work_waits)
+aio_policy_judge_churn(struct aio_placement *p, bool work_waits)
 {
-	++p->passes;
 	if (is_forbidden(p) || p->passes < p->retry_pass)
 		return false;
 	if (p->policy == AIO_POLICY_ALWAYS)
@@ -101,14 +100,20 @@ is_mostly_cancelled(const struct aio_poll *poll)
 	       poll->cancels * CANCEL_SHARE > poll->fires;
 }
 
+static unsigned
+streak(const struct aio_slot *slot, enum aio_direction dir)
+{
+	return dir == AIO_DIR_IN ? slot->streak_in : slot->streak_out;
+}
+
 /* May this direction be polled by AIO? Else *WHY. */
 static bool
-suits_aio(const struct aio_slot *slot, enum aio_direction dir, bool full,
-    enum aio_move *why)
+suits_aio(const struct aio_slot *slot, const struct aio_polls *polls,
+    enum aio_direction dir, bool full, enum aio_move *why)
 {
-	if (slot->streak[dir] >= STANDING_FIRES)
+	if (streak(slot, dir) >= STANDING_FIRES)
 		*why = AIO_MOVE_STANDING;
-	else if (is_mostly_cancelled(&slot->poll[dir]))
+	else if (polls != NULL && is_mostly_cancelled(&polls->poll[dir]))
 		*why = AIO_MOVE_CANCELLED;
 	else if (full)
 		*why = AIO_MOVE_FULL;
@@ -119,7 +124,8 @@ suits_aio(const struct aio_slot *slot, enum aio_direction dir, bool full,
 
 unsigned
 aio_policy_choose(const struct aio_placement *p, const struct aio_slot *slot,
-    unsigned conds, bool full, struct aio_stats *stats)
+    const struct aio_polls *polls, unsigned conds, bool full,
+    struct aio_stats *stats)
 {
 	unsigned chosen = 0;
 	enum aio_move why;
@@ -133,7 +139,7 @@ aio_policy_choose(const struct aio_placement *p, const struct aio_slot *slot,
 
 		if (part == 0)
 			continue;
-		if (suits_aio(slot, dir, full, &why))
+		if (suits_aio(slot, polls, dir, full, &why))
 			chosen |= part;
 		else
 			++stats->moves[why];
@@ -156,40 +162,46 @@ void
 aio_policy_fresh(struct aio_placement *p, struct aio_slot *slot)
 {
 	++p->churn;
-	slot->streak[AIO_DIR_IN] = 0;
-	slot->streak[AIO_DIR_OUT] = 0;
+	slot->streak_in = 0;
+	slot->streak_out = 0;
 }
 
 void
-aio_policy_fired(struct aio_slot *slot, unsigned conds)
+aio_policy_fired(
+    struct aio_slot *slot, struct aio_polls *polls, unsigned conds)
 {
-	for (int dir = 0; dir < AIO_DIRS; dir++) {
+	if ((conds & aio_direction_conds(AIO_DIR_IN)) &&
+	    slot->streak_in < AIO_STREAK_MAX)
+		slot->streak_in++;
+	if ((conds & aio_direction_conds(AIO_DIR_OUT)) &&
+	    slot->streak_out < AIO_STREAK_MAX)
+		slot->streak_out++;
+	for (int dir = 0; polls != NULL && dir < AIO_DIRS; dir++) {
 		if (!(conds & aio_direction_conds(dir)))
 			continue;
-		++slot->poll[dir].fires;
-		if (slot->streak[dir] < UINT8_MAX)
-			++slot->streak[dir];
-		fade(&slot->poll[dir]);
+		++polls->poll[dir].fires;
+		fade(&polls->poll[dir]);
 	}
 }
 
 void
 aio_policy_withdrawn(struct aio_placement *p, struct aio_slot *slot,
-    unsigned conds, unsigned cancelled)
+    struct aio_polls *polls, unsigned conds, unsigned cancelled)
 {
+	/* A reader that is taken back and added again for each event is a
+	 * standing one: in epoll that costs no call. A writer that comes and
+	 * goes is cheaper as a poll beside the reader. */
+	if (conds & AIO_WRITE)
+		slot->streak_out = 0;
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
 		unsigned part = aio_direction_conds(dir);
 
 		if (!(conds & part))
 			continue;
 		++p->churn;
-		/* A reader that is taken back and added again for each event
-		 * is a standing one: in epoll that costs no call. A writer that
-		 * comes and goes is cheaper as a poll beside the reader. */
-		if (dir == AIO_DIR_OUT)
-			slot->streak[dir] = 0;
-		if (cancelled & part)
-			++slot->poll[dir].cancels;
-		fade(&slot->poll[dir]);
+		if (polls == NULL || !(cancelled & part))
+			continue;
+		++polls->poll[dir].cancels;
+		fade(&polls->poll[dir]);
 	}
 }

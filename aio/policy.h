@@ -16,7 +16,7 @@ struct aio_placement {
 	uint64_t passes;
 	uint64_t churn;      /* descriptors that came, interest that went */
 	uint64_t born;       /* clock at the first look, ns */
-	uint64_t next_look;  /* churn at which the clock is read again */
+	uint64_t next_look;  /* churn from which on there is something to ask */
 	uint64_t retry_pass; /* after a context was refused */
 	uint64_t backoff;
 };
@@ -26,8 +26,17 @@ void aio_policy_init(
 /* In a forked child: it has to show anew that it lives. */
 void aio_policy_restart(struct aio_placement *p);
 
-/* Once a pass: is it time to make a context? */
-bool aio_policy_wants_context(struct aio_placement *p, bool work_waits);
+/* Once a pass of a base without a context: is it time to make one? */
+bool aio_policy_judge_churn(struct aio_placement *p, bool work_waits);
+static inline bool
+aio_policy_wants_context(struct aio_placement *p, bool work_waits)
+{
+	++p->passes;
+	if (p->churn < p->next_look && p->policy != AIO_POLICY_ALWAYS)
+		return false;
+	return aio_policy_judge_churn(p, work_waits);
+}
+
 /* There was none to be had: not again for a while. */
 void aio_policy_context_refused(struct aio_placement *p);
 
@@ -38,14 +47,24 @@ bool aio_policy_uses_aio(const struct aio_placement *p, bool have_context);
  * go to epoll. FULL: the ring has no room for idle interest. The reason for a
  * move from AIO to epoll is counted in STATS. */
 unsigned aio_policy_choose(const struct aio_placement *p,
-    const struct aio_slot *slot, unsigned conds, bool full,
-    struct aio_stats *stats);
+    const struct aio_slot *slot, const struct aio_polls *polls, unsigned conds,
+    bool full, struct aio_stats *stats);
 
-/* History. Each is told of conditions, whatever half they live in. */
+/* History. Each is told of conditions, whatever half they live in; POLLS is the
+ * slot's AIO part, or NULL. */
 void aio_policy_fresh(struct aio_placement *p, struct aio_slot *slot);
-void aio_policy_fired(struct aio_slot *slot, unsigned conds);
+void aio_policy_fired(
+    struct aio_slot *slot, struct aio_polls *polls, unsigned conds);
+/* It has fired so often that once more makes no difference. */
+static inline bool
+aio_policy_is_old(const struct aio_slot *slot, unsigned conds)
+{
+	return (!(conds & (AIO_READ | AIO_CLOSED)) ||
+		   slot->streak_in == AIO_STREAK_MAX) &&
+	       (!(conds & AIO_WRITE) || slot->streak_out == AIO_STREAK_MAX);
+}
 /* Withdrawn; CANCELLED of them were in flight in AIO. */
 void aio_policy_withdrawn(struct aio_placement *p, struct aio_slot *slot,
-    unsigned conds, unsigned cancelled);
+    struct aio_polls *polls, unsigned conds, unsigned cancelled);
 
 #endif

@@ -15,11 +15,27 @@ identity_of(const struct stat *st)
 	return (uint32_t)st->st_ino ^ (uint32_t)((uint64_t)st->st_ino >> 32);
 }
 
+/* Is it certainly the file of the last look? The first look at a descriptor
+ * that epoll holds takes no memory for it: most come once. */
+static bool
+is_same(struct aio_combined *c, struct aio_slot *slot, uint32_t identity)
+{
+	struct aio_polls *polls = slot->ep_have != 0
+				      ? aio_slots_need_polls(&c->slots, slot)
+				      : aio_slots_polls(&c->slots, slot);
+	bool same;
+
+	if (polls == NULL)
+		return false;
+	same = identity != 0 && identity == polls->identity;
+	polls->identity = identity;
+	return same;
+}
+
 int
-aio_settle_look(struct aio_slot *slot, bool *same)
+aio_settle_look(struct aio_combined *c, struct aio_slot *slot, bool *same)
 {
 	struct stat st;
-	uint32_t identity;
 	int rc = aio_sys_fstat(slot->fd, &st);
 
 	if (rc < 0)
@@ -32,10 +48,7 @@ aio_settle_look(struct aio_slot *slot, bool *same)
 	slot->kind = S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode)
 			 ? AIO_KIND_POLL
 			 : AIO_KIND_EPOLL;
-	identity = identity_of(&st);
-	if (same != NULL)
-		*same = identity != 0 && identity == slot->identity;
-	slot->identity = identity;
+	*same = is_same(c, slot, identity_of(&st));
 	return 0;
 }
 
@@ -43,8 +56,7 @@ static bool
 arm_direction(struct aio_combined *c, struct aio_slot *slot,
     enum aio_direction dir, unsigned conds)
 {
-	return slot->poll[dir].state == AIO_POLL_IDLE &&
-	       aio_flight_arm(&c->flight, slot, dir, conds);
+	return aio_flight_arm(&c->flight, slot, dir, conds);
 }
 
 /* Arms polls for CONDS; returns those for which it could not. */
@@ -56,8 +68,7 @@ arm(struct aio_combined *c, struct aio_slot *slot, unsigned conds)
 	unsigned left = conds;
 
 	/* Both at once: one poll costs little more than half of two. */
-	if (in != 0 && out != 0 &&
-	    slot->poll[AIO_DIR_OUT].state == AIO_POLL_IDLE &&
+	if (in != 0 && out != 0 && !(slot->armed & AIO_WRITE) &&
 	    arm_direction(c, slot, AIO_DIR_IN, conds))
 		return 0;
 	if (in != 0 && arm_direction(c, slot, AIO_DIR_IN, in))
@@ -72,12 +83,14 @@ static unsigned
 place_in_aio(struct aio_combined *c, struct aio_slot *slot, unsigned homeless)
 {
 	unsigned conds;
+	bool same;
 
 	if (!aio_flight_can_arm(&c->flight))
 		return 0;
-	if (slot->kind == AIO_KIND_ANY && aio_settle_look(slot, NULL) < 0)
+	if (slot->kind == AIO_KIND_ANY && aio_settle_look(c, slot, &same) < 0)
 		slot->kind = AIO_KIND_EPOLL; /* which will say why */
-	conds = aio_policy_choose(&c->place, slot, homeless,
+	conds = aio_policy_choose(&c->place, slot,
+	    aio_slots_polls(&c->slots, slot), homeless,
 	    aio_flight_is_full(&c->flight), &c->stats);
 	return conds == 0 ? 0 : conds & ~arm(c, slot, conds);
 }
@@ -86,14 +99,15 @@ place_in_aio(struct aio_combined *c, struct aio_slot *slot, unsigned homeless)
 static void
 place(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
 {
-	unsigned homeless = slot->want & AIO_COND & ~aio_slot_armed(slot) &
-			    ~(unsigned)slot->ready & ~(unsigned)slot->ep_home;
+	unsigned homeless = slot->want & AIO_COND &
+			    ~(unsigned)(slot->armed | slot->ep_home) &
+			    ~aio_slots_ready(&c->slots, slot);
 
 	if (slot->want & AIO_EDGE)
-		slot->ep_home |= slot->want & AIO_COND;
+		slot->ep_home |= slot->want & AIO_COND & 7u;
 	else if (homeless != 0 && how != AIO_SETTLE_IN_EPOLL)
 		homeless &= ~place_in_aio(c, slot, homeless);
-	slot->ep_home |= (uint8_t)homeless;
+	slot->ep_home |= homeless & 7u;
 	slot->ep_want = slot->want & slot->ep_home;
 	if (slot->ep_want != 0)
 		slot->ep_want |= slot->want & AIO_EDGE;

@@ -7,20 +7,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "aio/mem.h"
 
-#define CHUNK_SLOTS      64
-#define GROUP_SLOTS      16 /* slots that get their iocbs together */
-#define GROUPS           (CHUNK_SLOTS / GROUP_SLOTS)
-
 #define POLL_GENERATIONS 0x7fffffffu
-
-struct aio_slot_chunk {
-	struct aio_slot slots[CHUNK_SLOTS];
-	struct iocb *groups[GROUPS];
-};
 
 void
 aio_slots_init(struct aio_slots *s)
@@ -34,22 +24,12 @@ aio_slots_fini(struct aio_slots *s)
 	for (size_t i = 0; i < s->chunk_count; i++) {
 		if (s->chunks[i] == NULL)
 			continue;
-		for (size_t g = 0; g < GROUPS; g++)
+		for (size_t g = 0; g < AIO_GROUPS; g++)
 			aio_mem_free(s->chunks[i]->groups[g]);
 		aio_mem_free(s->chunks[i]);
 	}
 	aio_mem_free(s->chunks);
 	aio_slots_init(s);
-}
-
-struct aio_slot *
-aio_slots_find(const struct aio_slots *s, int fd)
-{
-	size_t i = (size_t)fd / CHUNK_SLOTS;
-
-	if (fd < 0 || i >= s->chunk_count || s->chunks[i] == NULL)
-		return NULL;
-	return &s->chunks[i]->slots[(size_t)fd % CHUNK_SLOTS];
 }
 
 static int
@@ -80,8 +60,8 @@ make_chunk(struct aio_slots *s, size_t i)
 	chunk = aio_mem_zalloc(sizeof(*chunk));
 	if (chunk == NULL)
 		return -ENOMEM;
-	for (size_t k = 0; k < CHUNK_SLOTS; k++)
-		chunk->slots[k].fd = (int32_t)(i * CHUNK_SLOTS + k);
+	for (size_t k = 0; k < AIO_CHUNK_SLOTS; k++)
+		chunk->slots[k].fd = (int32_t)(i * AIO_CHUNK_SLOTS + k);
 	s->chunks[i] = chunk;
 	return 0;
 }
@@ -92,31 +72,20 @@ aio_slots_get(struct aio_slots *s, int fd, struct aio_slot **out)
 	*out = aio_slots_find(s, fd);
 	if (*out != NULL)
 		return 0;
-	if (make_chunk(s, (size_t)fd / CHUNK_SLOTS) < 0)
+	if (make_chunk(s, (size_t)fd / AIO_CHUNK_SLOTS) < 0)
 		return -ENOMEM;
 	*out = aio_slots_find(s, fd);
 	return 0;
 }
 
-int
-aio_slots_need_iocbs(struct aio_slots *s, struct aio_slot *slot)
+struct aio_polls *
+aio_slots_need_polls(struct aio_slots *s, struct aio_slot *slot)
 {
-	struct aio_slot_chunk *chunk;
-	size_t index, group;
+	struct aio_polls **group = aio_slots_group(s, slot);
 
-	if (slot->iocbs != NULL)
-		return 0;
-	chunk = s->chunks[(size_t)slot->fd / CHUNK_SLOTS];
-	index = (size_t)slot->fd % CHUNK_SLOTS;
-	group = index / GROUP_SLOTS;
-	if (chunk->groups[group] == NULL)
-		chunk->groups[group] = aio_mem_zalloc(
-		    sizeof(struct iocb) * AIO_DIRS * GROUP_SLOTS);
-	if (chunk->groups[group] == NULL)
-		return -ENOMEM;
-	slot->iocbs =
-	    chunk->groups[group] + index % GROUP_SLOTS * (size_t)AIO_DIRS;
-	return 0;
+	if (*group == NULL)
+		*group = aio_mem_zalloc(AIO_GROUP_SLOTS * sizeof(**group));
+	return aio_slots_polls(s, slot);
 }
 
 void
@@ -126,23 +95,9 @@ aio_slots_each(struct aio_slots *s,
 	for (size_t i = 0; i < s->chunk_count; i++) {
 		if (s->chunks[i] == NULL)
 			continue;
-		for (size_t k = 0; k < CHUNK_SLOTS; k++)
+		for (size_t k = 0; k < AIO_CHUNK_SLOTS; k++)
 			fn(&s->chunks[i]->slots[k], arg);
 	}
-}
-
-void
-aio_slots_push_dirty(struct aio_slots *s, struct aio_slot *slot)
-{
-	if (slot->flags & AIO_SLOT_DIRTY)
-		return;
-	slot->flags |= AIO_SLOT_DIRTY;
-	slot->next_dirty = NULL;
-	if (s->dirty.head == NULL)
-		s->dirty.head = slot;
-	else
-		s->dirty.tail->next_dirty = slot;
-	s->dirty.tail = slot;
 }
 
 void
@@ -151,24 +106,18 @@ aio_slots_push_ready(struct aio_slots *s, struct aio_slot *slot)
 	if (slot->flags & AIO_SLOT_READY)
 		return;
 	slot->flags |= AIO_SLOT_READY;
-	slot->next_ready = NULL;
+	aio_slots_own_polls(s, slot)->next_ready = -1;
 	if (s->ready.head == NULL)
 		s->ready.head = slot;
 	else
-		s->ready.tail->next_ready = slot;
+		aio_slots_own_polls(s, s->ready.tail)->next_ready = slot->fd;
 	s->ready.tail = slot;
 }
 
 struct aio_slot *
-aio_slots_pop_dirty(struct aio_slots *s)
+aio_slots_next_ready(const struct aio_slots *s, const struct aio_slot *slot)
 {
-	struct aio_slot *slot = s->dirty.head;
-
-	if (slot != NULL) {
-		s->dirty.head = slot->next_dirty;
-		slot->flags &= (uint8_t)~AIO_SLOT_DIRTY;
-	}
-	return slot;
+	return aio_slots_find(s, aio_slots_own_polls(s, slot)->next_ready);
 }
 
 struct aio_slot *
@@ -177,7 +126,7 @@ aio_slots_pop_ready(struct aio_slots *s)
 	struct aio_slot *slot = s->ready.head;
 
 	if (slot != NULL) {
-		s->ready.head = slot->next_ready;
+		s->ready.head = aio_slots_next_ready(s, slot);
 		slot->flags &= (uint8_t)~AIO_SLOT_READY;
 	}
 	return slot;
@@ -189,27 +138,40 @@ aio_cookie(int fd, enum aio_direction dir, uint32_t generation)
 	return (uint64_t)generation << 33 | (uint64_t)dir << 32 | (uint32_t)fd;
 }
 
-struct aio_poll *
+struct aio_polls *
 aio_cookie_find(
     const struct aio_slots *s, uint64_t cookie, struct aio_slot **out)
 {
 	struct aio_slot *slot = aio_slots_find(s, (int)(uint32_t)cookie);
-	struct aio_poll *poll;
 
 	if (slot == NULL)
 		return NULL;
-	poll = &slot->poll[cookie >> 32 & 1];
 	*out = slot;
-	return poll;
+	return aio_slots_polls(s, slot);
+}
+
+static void
+note_armed(struct aio_slot *slot, const struct aio_polls *polls)
+{
+	unsigned conds = 0;
+
+	for (int dir = 0; dir < AIO_DIRS; dir++) {
+		if (polls->poll[dir].state == AIO_POLL_ARMED)
+			conds |= polls->poll[dir].conds;
+	}
+	slot->armed = (conds & AIO_READ ? conds | AIO_CLOSED : conds) & 7u;
 }
 
 struct iocb *
-aio_slot_fill(struct aio_slot *slot, enum aio_direction dir, int resfd)
+aio_slot_arm(struct aio_slot *slot, struct aio_polls *polls,
+    enum aio_direction dir, unsigned conds, int resfd)
 {
-	struct iocb *cb = &slot->iocbs[dir];
-	struct aio_poll *poll = &slot->poll[dir];
-	unsigned conds = poll->conds;
+	struct iocb *cb = &polls->iocbs[dir];
+	struct aio_poll *poll = &polls->poll[dir];
 
+	poll->conds = (uint8_t)conds;
+	poll->state = AIO_POLL_ARMED;
+	note_armed(slot, polls);
 	/* A reader's poll takes RDHUP along, for free, so that interest in
 	 * CLOSED can join it later without a cancel. */
 	if (conds & AIO_READ)
@@ -224,37 +186,15 @@ aio_slot_fill(struct aio_slot *slot, enum aio_direction dir, int resfd)
 }
 
 void
-aio_poll_disarm(struct aio_poll *poll)
+aio_slot_disarm(struct aio_slot *slot, struct aio_polls *polls,
+    enum aio_direction dir, enum aio_poll_state state)
 {
+	struct aio_poll *poll = &polls->poll[dir];
+
 	poll->generation = (poll->generation + 1) & POLL_GENERATIONS;
-	poll->state = AIO_POLL_IDLE;
+	poll->state = (uint8_t)state;
 	poll->conds = 0;
-}
-
-unsigned
-aio_slot_armed(const struct aio_slot *slot)
-{
-	unsigned conds = 0;
-
-	for (int dir = 0; dir < AIO_DIRS; dir++) {
-		if (slot->poll[dir].state == AIO_POLL_ARMED)
-			conds |= slot->poll[dir].conds;
-	}
-	return conds & AIO_READ ? conds | AIO_CLOSED : conds;
-}
-
-unsigned
-aio_direction_conds(enum aio_direction dir)
-{
-	return dir == AIO_DIR_IN ? AIO_READ | AIO_CLOSED : AIO_WRITE;
-}
-
-uint32_t
-aio_conds_to_poll(unsigned conds)
-{
-	return (conds & AIO_READ ? EPOLLIN : 0u) |
-	       (conds & AIO_WRITE ? EPOLLOUT : 0u) |
-	       (conds & AIO_CLOSED ? EPOLLRDHUP : 0u);
+	note_armed(slot, polls);
 }
 
 /* As observed of libevent 2.1.12 on epoll, for each wanted set: an error, or a
@@ -265,7 +205,7 @@ aio_conds_to_poll(unsigned conds)
  * hung up, libevent reports nothing and its loop spins for ever. We report
  * CLOSED: nothing more will come from that peer. */
 unsigned
-aio_conds_from_poll(uint32_t events, unsigned want)
+aio_conds_from_poll_any(uint32_t events, unsigned want)
 {
 	unsigned conds = 0;
 

@@ -1,15 +1,16 @@
 /* What is known of each descriptor: the interest, the polls in flight, the
  * registration in epoll, the history that decides where the interest lives.
  *
- * Slots live in chunks that never move, and so do the iocbs behind them: an
+ * Slots live in chunks that never move, and so do the polls beside them: an
  * iocb's address is the key that io_cancel() searches for. An idle descriptor
- * costs 64 bytes, one that ever used AIO 128 more. */
+ * costs 20 bytes, one that ever used AIO 160 more. */
 #ifndef AIO_SLOT_H
 #define AIO_SLOT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 #include "aio/abi.h"
 #include "aio/backend.h"
@@ -58,35 +59,52 @@ enum aio_fd_kind {
 #define AIO_SLOT_COUNTED 0x40u /* epoll holds interest of it */
 #define AIO_SLOT_DEAD    0x80u /* closed under a standing interest */
 
+/* What epoll alone needs: a program may have ten thousands of these idle, and
+ * each event touches one. */
 struct aio_slot {
 	int32_t fd;
-	uint8_t want;  /* AIO_COND | AIO_EDGE */
-	uint8_t ready; /* completed, not yet handed out */
-	uint8_t kind;  /* enum aio_fd_kind */
-	uint8_t flags;
-	struct aio_slot *next_dirty;
-	struct aio_slot *next_ready;
-	struct iocb *iocbs; /* [AIO_DIRS], or NULL before the first use */
-	struct aio_poll poll[AIO_DIRS];
-	/* The epoll half. */
+	int32_t next_dirty;     /* a number; -1: the last */
 	uint32_t ep_generation; /* that the kernel's registration carries */
-	uint8_t ep_have;        /* what we believe is registered; 0: nothing */
-	uint8_t ep_want;        /* what shall be */
-	uint8_t ep_home;        /* conditions that live there */
-	uint8_t ep_trust;       /* settlings that left it unconfirmed */
-	/* Events of each direction since it began to be of interest. */
-	uint8_t streak[AIO_DIRS];
-	uint16_t ep_suspect; /* generation of the last such report */
-	uint32_t identity;   /* of a socket; 0: not known */
+	uint8_t want;           /* AIO_COND | AIO_EDGE */
+	uint8_t flags;
+	uint8_t ep_have; /* what we believe is registered; 0: nothing */
+	uint8_t ep_want; /* what shall be */
+	uint8_t ep_home : 3; /* conditions that live in epoll */
+	uint8_t armed : 3;   /* conditions that polls in flight will tell of */
+	uint8_t kind : 2;    /* enum aio_fd_kind */
+	/* Events of each direction since it began to be of interest, as far as
+	 * the bits go. */
+	uint8_t streak_in : 3;
+	uint8_t streak_out : 3;
+	uint16_t ep_trust : 5;    /* settlings that left it unconfirmed */
+	uint16_t ep_suspect : 11; /* generation of the last such report */
 };
 
-_Static_assert(sizeof(struct aio_slot) <= 64, "one cache line a descriptor");
+_Static_assert(sizeof(struct aio_slot) == 20, "three descriptors a cache line");
+
+#define AIO_STREAK_MAX 7
+
+/* The AIO part of a descriptor. */
+struct aio_polls {
+	struct aio_poll poll[AIO_DIRS];
+	uint32_t identity;  /* of a socket; 0: not known */
+	int32_t next_ready; /* a number; -1: the last */
+	uint8_t ready;      /* completed, not yet handed out */
+	struct iocb iocbs[AIO_DIRS];
+};
 
 struct aio_slot_list {
 	struct aio_slot *head, *tail;
 };
 
-struct aio_slot_chunk;
+#define AIO_CHUNK_SLOTS 64
+#define AIO_GROUP_SLOTS 16 /* slots that get their polls together */
+#define AIO_GROUPS      (AIO_CHUNK_SLOTS / AIO_GROUP_SLOTS)
+
+struct aio_slot_chunk {
+	struct aio_polls *groups[AIO_GROUPS];
+	struct aio_slot slots[AIO_CHUNK_SLOTS];
+};
 
 struct aio_slots {
 	struct aio_slot_chunk **chunks;
@@ -99,40 +117,146 @@ void aio_slots_init(struct aio_slots *s);
 void aio_slots_fini(struct aio_slots *s);
 
 /* NULL if it never existed. */
-struct aio_slot *aio_slots_find(const struct aio_slots *s, int fd);
+static inline struct aio_slot *
+aio_slots_find(const struct aio_slots *s, int fd)
+{
+	size_t i = (size_t)(unsigned)fd / AIO_CHUNK_SLOTS;
+
+	if (i >= s->chunk_count || s->chunks[i] == NULL)
+		return NULL;
+	return &s->chunks[i]->slots[(unsigned)fd % AIO_CHUNK_SLOTS];
+}
+
 /* 0 or -ENOMEM. */
 int aio_slots_get(struct aio_slots *s, int fd, struct aio_slot **out);
-/* 0 or -ENOMEM. Gives the slot its iocbs. */
-int aio_slots_need_iocbs(struct aio_slots *s, struct aio_slot *slot);
+
+static inline struct aio_polls **
+aio_slots_group(const struct aio_slots *s, const struct aio_slot *slot)
+{
+	unsigned fd = (unsigned)slot->fd;
+
+	return &s->chunks[fd / AIO_CHUNK_SLOTS]
+		    ->groups[fd % AIO_CHUNK_SLOTS / AIO_GROUP_SLOTS];
+}
+
+/* The AIO part of a slot that has one: it is ready, armed, or was. */
+static inline struct aio_polls *
+aio_slots_own_polls(const struct aio_slots *s, const struct aio_slot *slot)
+{
+	return *aio_slots_group(s, slot) +
+	       (unsigned)slot->fd % AIO_GROUP_SLOTS;
+}
+
+/* NULL before the first need. */
+static inline struct aio_polls *
+aio_slots_polls(const struct aio_slots *s, const struct aio_slot *slot)
+{
+	return *aio_slots_group(s, slot) != NULL ? aio_slots_own_polls(s, slot)
+						 : NULL;
+}
+
+/* The same, made if it does not exist; NULL: no memory. */
+struct aio_polls *aio_slots_need_polls(
+    struct aio_slots *s, struct aio_slot *slot);
 /* Calls FN for each slot that exists. */
 void aio_slots_each(struct aio_slots *s,
     void (*fn)(struct aio_slot *slot, void *arg), void *arg);
 
-/* Each at most once on its list; first in, first out. */
-void aio_slots_push_dirty(struct aio_slots *s, struct aio_slot *slot);
-void aio_slots_push_ready(struct aio_slots *s, struct aio_slot *slot);
-/* NULL when empty. */
-struct aio_slot *aio_slots_pop_dirty(struct aio_slots *s);
-struct aio_slot *aio_slots_pop_ready(struct aio_slots *s);
+/* Each at most once on its list; first in, first out. On the ready list go
+ * only slots that have an AIO part. */
+static inline void
+aio_slots_push_dirty(struct aio_slots *s, struct aio_slot *slot)
+{
+	if (slot->flags & AIO_SLOT_DIRTY)
+		return;
+	slot->flags |= AIO_SLOT_DIRTY;
+	slot->next_dirty = -1;
+	if (s->dirty.head == NULL)
+		s->dirty.head = slot;
+	else
+		s->dirty.tail->next_dirty = slot->fd;
+	s->dirty.tail = slot;
+}
 
-/* The kernel's 64 bits for a poll, and back. */
+/* NULL when empty. */
+static inline struct aio_slot *
+aio_slots_pop_dirty(struct aio_slots *s)
+{
+	struct aio_slot *slot = s->dirty.head;
+
+	if (slot != NULL) {
+		s->dirty.head = aio_slots_find(s, slot->next_dirty);
+		slot->flags &= (uint8_t)~AIO_SLOT_DIRTY;
+	}
+	return slot;
+}
+
+void aio_slots_push_ready(struct aio_slots *s, struct aio_slot *slot);
+struct aio_slot *aio_slots_pop_ready(struct aio_slots *s);
+/* The one behind SLOT; NULL at the end. */
+struct aio_slot *aio_slots_next_ready(
+    const struct aio_slots *s, const struct aio_slot *slot);
+/* What has completed of it; for a slot that is not on the list, 0. */
+static inline unsigned
+aio_slots_ready(const struct aio_slots *s, const struct aio_slot *slot)
+{
+	return slot->flags & AIO_SLOT_READY
+		   ? aio_slots_own_polls(s, slot)->ready
+		   : 0;
+}
+/* Of that, only KEEP remains. */
+static inline void
+aio_slots_keep_ready(
+    const struct aio_slots *s, const struct aio_slot *slot, unsigned keep)
+{
+	if (slot->flags & AIO_SLOT_READY)
+		aio_slots_own_polls(s, slot)->ready &= (uint8_t)keep;
+}
+
+/* The kernel's 64 bits for a poll, and back: NULL if it never existed. */
 uint64_t aio_cookie(int fd, enum aio_direction dir, uint32_t generation);
-struct aio_poll *aio_cookie_find(
+static inline enum aio_direction
+aio_cookie_dir(uint64_t cookie)
+{
+	return (enum aio_direction)(cookie >> 32 & 1);
+}
+struct aio_polls *aio_cookie_find(
     const struct aio_slots *s, uint64_t cookie, struct aio_slot **slot);
 
-/* Fills the iocb of DIR for its armed conditions; the slot has iocbs. */
-struct iocb *aio_slot_fill(
-    struct aio_slot *slot, enum aio_direction dir, int resfd);
+/* IDLE -> ARMED; fills the iocb of DIR for CONDS. */
+struct iocb *aio_slot_arm(struct aio_slot *slot, struct aio_polls *polls,
+    enum aio_direction dir, unsigned conds, int resfd);
+/* -> STATE, leaving the generation behind. */
+void aio_slot_disarm(struct aio_slot *slot, struct aio_polls *polls,
+    enum aio_direction dir, enum aio_poll_state state);
 
-void aio_poll_disarm(struct aio_poll *poll);
-
-/* Conditions that polls in flight will tell of. */
-unsigned aio_slot_armed(const struct aio_slot *slot);
-unsigned aio_direction_conds(enum aio_direction dir);
+static inline unsigned
+aio_direction_conds(enum aio_direction dir)
+{
+	return dir == AIO_DIR_IN ? AIO_READ | AIO_CLOSED : AIO_WRITE;
+}
 
 /* Between conditions and the kernel's poll bits. A result is of AIO_COND and
  * of WANT; both halves speak libevent's dialect (see slot.c). */
-uint32_t aio_conds_to_poll(unsigned conds);
-unsigned aio_conds_from_poll(uint32_t events, unsigned want);
+static inline uint32_t
+aio_conds_to_poll(unsigned conds)
+{
+	return (conds & AIO_READ ? EPOLLIN : 0u) |
+	       (conds & AIO_WRITE ? EPOLLOUT : 0u) |
+	       (conds & AIO_CLOSED ? EPOLLRDHUP : 0u);
+}
+
+unsigned aio_conds_from_poll_any(uint32_t events, unsigned want);
+
+static inline unsigned
+aio_conds_from_poll(uint32_t events, unsigned want)
+{
+	/* By far the most frequent ones first. */
+	if (events == EPOLLIN)
+		return want & AIO_READ;
+	if (events == EPOLLOUT)
+		return want & AIO_WRITE;
+	return aio_conds_from_poll_any(events, want);
+}
 
 #endif

@@ -426,13 +426,16 @@ static void
 test_generations_wrap(void **state)
 {
 	struct aio_backend *b = open_with(AIO_POLICY_ALWAYS);
+	struct aio_polls *polls;
 	struct aio_slot *slot;
 	int fd[2];
 
 	make_pipe(fd);
 	assert_int_equal(
 	    aio_slots_get(&aio_combined_of(b)->slots, fd[0], &slot), 0);
-	slot->poll[AIO_DIR_IN].generation = 0x7ffffffe;
+	polls = aio_slots_need_polls(&aio_combined_of(b)->slots, slot);
+	assert_non_null(polls);
+	polls->poll[AIO_DIR_IN].generation = 0x7ffffffe;
 	slot->ep_generation = UINT32_MAX - 1;
 	for (int i = 0; i < 6; i++) {
 		unsigned edge = i % 2 ? AIO_EDGE : 0; /* into epoll and back */
@@ -444,7 +447,7 @@ test_generations_wrap(void **state)
 		take(fd[0]);
 		want(b, fd[0], 0);
 	}
-	assert_true(slot->poll[AIO_DIR_IN].generation < 1000);
+	assert_true(polls->poll[AIO_DIR_IN].generation < 1000);
 	b->ops->close(b);
 	close(fd[0]);
 	close(fd[1]);

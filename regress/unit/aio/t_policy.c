@@ -16,6 +16,7 @@ __wrap_aio_sys_now(void)
 
 static struct aio_placement place;
 static struct aio_slot slot;
+static struct aio_polls polls;
 static struct aio_stats stats;
 
 static int
@@ -23,6 +24,7 @@ reset(void **state)
 {
 	aio_policy_init(&place, AIO_POLICY_ADAPTIVE, false);
 	slot = (struct aio_slot){.kind = AIO_KIND_POLL};
+	polls = (struct aio_polls){0};
 	stats = (struct aio_stats){0};
 	clock_ns = 1;
 	return 0;
@@ -31,7 +33,7 @@ reset(void **state)
 static unsigned
 choose(unsigned conds)
 {
-	return aio_policy_choose(&place, &slot, conds, false, &stats);
+	return aio_policy_choose(&place, &slot, &polls, conds, false, &stats);
 }
 
 static void
@@ -47,7 +49,7 @@ test_standing_goes_to_epoll(void **state)
 {
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(choose(AIO_READ), AIO_READ);
-		aio_policy_fired(&slot, AIO_READ);
+		aio_policy_fired(&slot, &polls, AIO_READ);
 	}
 	assert_int_equal(choose(AIO_READ | AIO_WRITE), AIO_WRITE);
 	assert_int_equal(stats.moves[AIO_MOVE_STANDING], 1);
@@ -55,13 +57,33 @@ test_standing_goes_to_epoll(void **state)
 	assert_int_equal(choose(AIO_READ), AIO_READ);
 }
 
+/* Without an AIO part there is a streak, and that is all. */
+static void
+test_epoll_alone(void **state)
+{
+	assert_false(aio_policy_is_old(&slot, AIO_READ | AIO_WRITE));
+	for (int i = 0; i < AIO_STREAK_MAX; i++) {
+		assert_false(aio_policy_is_old(&slot, AIO_READ));
+		aio_policy_fired(&slot, NULL, AIO_READ);
+	}
+	assert_true(aio_policy_is_old(&slot, AIO_READ));
+	assert_false(aio_policy_is_old(&slot, AIO_READ | AIO_WRITE));
+	aio_policy_fired(&slot, NULL, AIO_READ);
+	aio_policy_withdrawn(&place, &slot, NULL, AIO_READ, 0);
+	assert_int_equal(
+	    aio_policy_choose(&place, &slot, NULL, AIO_COND, false, &stats),
+	    AIO_WRITE);
+	aio_policy_fresh(&place, &slot);
+	assert_false(aio_policy_is_old(&slot, AIO_READ));
+}
+
 /* A reader taken back for each event stands; a writer comes and goes. */
 static void
 test_one_shot(void **state)
 {
 	for (int i = 0; i < 20; i++) {
-		aio_policy_fired(&slot, AIO_READ | AIO_WRITE);
-		aio_policy_withdrawn(&place, &slot, AIO_READ | AIO_WRITE, 0);
+		aio_policy_fired(&slot, &polls, AIO_READ | AIO_WRITE);
+		aio_policy_withdrawn(&place, &slot, &polls, AIO_READ | AIO_WRITE, 0);
 	}
 	assert_int_equal(choose(AIO_READ | AIO_WRITE), AIO_WRITE);
 }
@@ -69,15 +91,15 @@ test_one_shot(void **state)
 static void
 test_cancelled_goes_to_epoll(void **state)
 {
-	aio_policy_withdrawn(&place, &slot, AIO_WRITE, AIO_WRITE);
+	aio_policy_withdrawn(&place, &slot, &polls, AIO_WRITE, AIO_WRITE);
 	assert_int_equal(choose(AIO_WRITE), AIO_WRITE);
-	aio_policy_withdrawn(&place, &slot, AIO_WRITE, AIO_WRITE);
+	aio_policy_withdrawn(&place, &slot, &polls, AIO_WRITE, AIO_WRITE);
 	assert_int_equal(choose(AIO_WRITE | AIO_READ), AIO_READ);
 	assert_int_equal(stats.moves[AIO_MOVE_CANCELLED], 1);
 	/* Six fires make two cancels a third at most; a new file in between
 	 * does not wipe the memory. */
 	for (int i = 0; i < 6; i++) {
-		aio_policy_fired(&slot, AIO_WRITE);
+		aio_policy_fired(&slot, &polls, AIO_WRITE);
 		aio_policy_fresh(&place, &slot);
 		assert_int_equal(choose(AIO_WRITE), i < 5 ? 0 : AIO_WRITE);
 	}
@@ -87,9 +109,9 @@ static void
 test_history_fades(void **state)
 {
 	for (int i = 0; i < 10000; i++)
-		aio_policy_withdrawn(&place, &slot, AIO_READ, AIO_READ);
+		aio_policy_withdrawn(&place, &slot, &polls, AIO_READ, AIO_READ);
 	for (int i = 0; i < 200; i++) {
-		aio_policy_fired(&slot, AIO_READ);
+		aio_policy_fired(&slot, &polls, AIO_READ);
 		aio_policy_fresh(&place, &slot);
 	}
 	assert_int_equal(choose(AIO_READ), AIO_READ);
@@ -99,11 +121,11 @@ static void
 test_full_ring(void **state)
 {
 	assert_int_equal(
-	    aio_policy_choose(&place, &slot, AIO_READ, true, &stats), 0);
+	    aio_policy_choose(&place, &slot, &polls, AIO_READ, true, &stats), 0);
 	assert_int_equal(stats.moves[AIO_MOVE_FULL], 1);
 	place.policy = AIO_POLICY_ALWAYS; /* the kernel will say so */
 	assert_int_equal(
-	    aio_policy_choose(&place, &slot, AIO_READ, true, &stats), AIO_READ);
+	    aio_policy_choose(&place, &slot, &polls, AIO_READ, true, &stats), AIO_READ);
 }
 
 static void
@@ -179,6 +201,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_new_goes_to_aio, reset),
 	    cmocka_unit_test_setup(test_standing_goes_to_epoll, reset),
+	    cmocka_unit_test_setup(test_epoll_alone, reset),
 	    cmocka_unit_test_setup(test_one_shot, reset),
 	    cmocka_unit_test_setup(test_cancelled_goes_to_epoll, reset),
 	    cmocka_unit_test_setup(test_history_fades, reset),

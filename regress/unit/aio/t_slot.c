@@ -13,24 +13,24 @@ test_addresses_stay(void **state)
 {
 	struct aio_slots s;
 	struct aio_slot *first, *slot;
-	struct iocb *iocbs;
+	struct aio_polls *polls;
 
 	aio_slots_init(&s);
 	assert_null(aio_slots_find(&s, 0));
 	assert_null(aio_slots_find(&s, -1));
 	assert_int_equal(aio_slots_get(&s, 3, &first), 0);
-	assert_int_equal(aio_slots_need_iocbs(&s, first), 0);
-	iocbs = first->iocbs;
+	assert_null(aio_slots_polls(&s, first));
+	polls = aio_slots_need_polls(&s, first);
+	assert_non_null(polls);
+	assert_ptr_equal(aio_slots_polls(&s, first), polls);
 	for (int fd = 0; fd < 20000; fd += 7) {
 		assert_int_equal(aio_slots_get(&s, fd, &slot), 0);
 		assert_int_equal(slot->fd, fd);
-		assert_int_equal(aio_slots_need_iocbs(&s, slot), 0);
-		if (fd != 3)
-			assert_ptr_not_equal(slot->iocbs, iocbs);
+		assert_non_null(aio_slots_need_polls(&s, slot));
+		assert_ptr_not_equal(aio_slots_polls(&s, slot), polls);
 	}
 	assert_ptr_equal(aio_slots_find(&s, 3), first);
-	assert_int_equal(aio_slots_need_iocbs(&s, first), 0);
-	assert_ptr_equal(first->iocbs, iocbs);
+	assert_ptr_equal(aio_slots_need_polls(&s, first), polls);
 	aio_slots_fini(&s);
 }
 
@@ -64,9 +64,9 @@ test_no_memory(void **state)
 	}
 	allocations_left = 2;
 	assert_int_equal(aio_slots_get(&s, 100, &slot), 0);
-	assert_int_equal(aio_slots_need_iocbs(&s, slot), -ENOMEM);
+	assert_null(aio_slots_need_polls(&s, slot));
 	allocations_left = 1;
-	assert_int_equal(aio_slots_need_iocbs(&s, slot), 0);
+	assert_non_null(aio_slots_need_polls(&s, slot));
 	aio_slots_fini(&s);
 	aio_mem_set(NULL, NULL, NULL);
 }
@@ -78,8 +78,10 @@ test_lists(void **state)
 	struct aio_slot *slot[3];
 
 	aio_slots_init(&s);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(aio_slots_get(&s, i, &slot[i]), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(aio_slots_get(&s, i * 100, &slot[i]), 0);
+		assert_non_null(aio_slots_need_polls(&s, slot[i]));
+	}
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 3; i++) {
 			aio_slots_push_dirty(&s, slot[i]);
@@ -105,14 +107,17 @@ test_cookies(void **state)
 
 	aio_slots_init(&s);
 	assert_int_equal(aio_slots_get(&s, 4711, &slot), 0);
+	assert_null(aio_cookie_find(&s, aio_cookie(4711, 0, 1), &found));
+	assert_non_null(aio_slots_need_polls(&s, slot));
 	for (int i = 0; i < 4; i++) {
 		for (int dir = 0; dir < AIO_DIRS; dir++) {
 			uint64_t cookie = aio_cookie(
 			    4711, (enum aio_direction)dir, generations[i]);
 
 			assert_ptr_equal(aio_cookie_find(&s, cookie, &found),
-			    &slot->poll[dir]);
+			    aio_slots_polls(&s, slot));
 			assert_ptr_equal(found, slot);
+			assert_int_equal(aio_cookie_dir(cookie), dir);
 			assert_int_equal(cookie >> 33, generations[i]);
 		}
 	}
@@ -123,44 +128,43 @@ test_cookies(void **state)
 static void
 test_generation_wraps(void **state)
 {
-	struct aio_poll poll = {.generation = 0x7ffffffe,
-	    .state = AIO_POLL_ARMED,
-	    .conds = AIO_READ};
+	struct aio_slot slot = {.armed = AIO_READ};
+	struct aio_polls polls = {.poll[AIO_DIR_IN] = {.generation = 0x7ffffffe,
+				      .state = AIO_POLL_ARMED,
+				      .conds = AIO_READ}};
+	const struct aio_poll *poll = &polls.poll[AIO_DIR_IN];
 
-	aio_poll_disarm(&poll);
-	assert_int_equal(poll.generation, 0x7fffffff);
-	assert_int_equal(poll.state, AIO_POLL_IDLE);
-	assert_int_equal(poll.conds, 0);
-	aio_poll_disarm(&poll);
-	assert_int_equal(poll.generation, 0);
+	aio_slot_disarm(&slot, &polls, AIO_DIR_IN, AIO_POLL_ORPHAN);
+	assert_int_equal(poll->generation, 0x7fffffff);
+	assert_int_equal(poll->state, AIO_POLL_ORPHAN);
+	assert_int_equal(poll->conds, 0);
+	assert_int_equal(slot.armed, 0);
+	aio_slot_disarm(&slot, &polls, AIO_DIR_IN, AIO_POLL_IDLE);
+	assert_int_equal(poll->generation, 0);
+	assert_int_equal(poll->state, AIO_POLL_IDLE);
 }
 
 static void
-test_fill(void **state)
+test_arm(void **state)
 {
-	struct aio_slots s;
-	struct aio_slot *slot;
+	struct aio_slot slot = {.fd = 5};
+	struct aio_polls polls = {0};
 	struct iocb *cb;
 
-	aio_slots_init(&s);
-	assert_int_equal(aio_slots_get(&s, 5, &slot), 0);
-	assert_int_equal(aio_slots_need_iocbs(&s, slot), 0);
-	slot->poll[AIO_DIR_IN].conds = AIO_READ;
-	slot->poll[AIO_DIR_IN].state = AIO_POLL_ARMED;
-	cb = aio_slot_fill(slot, AIO_DIR_IN, 77);
+	cb = aio_slot_arm(&slot, &polls, AIO_DIR_IN, AIO_READ, 77);
 	assert_int_equal(cb->aio_lio_opcode, IOCB_CMD_POLL);
 	assert_int_equal(cb->aio_fildes, 5);
 	assert_int_equal(cb->aio_buf, EPOLLIN | EPOLLRDHUP);
 	assert_int_equal(cb->aio_resfd, 77);
-	assert_int_equal(aio_slot_armed(slot), AIO_READ | AIO_CLOSED);
-	slot->poll[AIO_DIR_OUT].conds = AIO_WRITE;
-	slot->poll[AIO_DIR_OUT].state = AIO_POLL_ARMED;
-	assert_ptr_not_equal(aio_slot_fill(slot, AIO_DIR_OUT, 77), cb);
-	assert_int_equal(aio_slot_armed(slot), AIO_COND);
-	slot->poll[AIO_DIR_IN].conds = AIO_CLOSED;
-	assert_int_equal(
-	    aio_slot_fill(slot, AIO_DIR_IN, 77)->aio_buf, EPOLLRDHUP);
-	aio_slots_fini(&s);
+	assert_int_equal(slot.armed, AIO_READ | AIO_CLOSED);
+	assert_ptr_not_equal(
+	    aio_slot_arm(&slot, &polls, AIO_DIR_OUT, AIO_WRITE, 77), cb);
+	assert_int_equal(slot.armed, AIO_COND);
+	aio_slot_disarm(&slot, &polls, AIO_DIR_IN, AIO_POLL_IDLE);
+	assert_int_equal(slot.armed, AIO_WRITE);
+	cb = aio_slot_arm(&slot, &polls, AIO_DIR_IN, AIO_CLOSED, 77);
+	assert_int_equal(cb->aio_buf, EPOLLRDHUP);
+	assert_int_equal(slot.armed, AIO_WRITE | AIO_CLOSED);
 }
 
 /* As libevent 2.1.12 was seen to report on epoll. */
@@ -208,7 +212,7 @@ main(void)
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_cookies),
 	    cmocka_unit_test(test_generation_wraps),
-	    cmocka_unit_test(test_fill),
+	    cmocka_unit_test(test_arm),
 	    cmocka_unit_test(test_dialect),
 	};
 
