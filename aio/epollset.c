@@ -334,12 +334,12 @@ remove_leftover(struct aio_epollset *es, struct aio_slot *slot)
 		suspect(es, slot, slot->ep_generation++);
 }
 
-/* A report of a slot whose registration is not quite as wanted. */
 static unsigned
-translate_odd(struct aio_epollset *es, const struct epoll_event *ev,
+translate(struct aio_epollset *es, const struct epoll_event *ev,
     struct aio_slot *slot)
 {
 	const uint32_t generation = (uint32_t)(ev->data.u64 >> 32);
+	unsigned conds;
 
 	if (generation != slot->ep_generation || slot->ep_have == 0) {
 		suspect(es, slot, generation);
@@ -349,42 +349,47 @@ translate_odd(struct aio_epollset *es, const struct epoll_event *ev,
 		remove_leftover(es, slot);
 		return 0;
 	}
-	aio_slots_push_dirty(es->slots, slot);
-	return aio_conds_from_poll(ev->events, slot->ep_want);
-}
-
-static unsigned
-translate(struct aio_epollset *es, const struct epoll_event *ev,
-    struct aio_slot *slot)
-{
-	unsigned conds;
-
-	if ((uint32_t)(ev->data.u64 >> 32) == slot->ep_generation &&
-	    slot->ep_have == slot->ep_want && slot->ep_want != 0)
-		conds = aio_conds_from_poll(ev->events, slot->ep_want);
-	else
-		conds = translate_odd(es, ev, slot);
+	if (slot->ep_have != slot->ep_want)
+		aio_slots_push_dirty(es->slots, slot);
+	conds = aio_conds_from_poll(ev->events, slot->ep_want);
 	if (!aio_policy_is_old(slot, conds))
 		aio_policy_fired(
 		    slot, aio_slots_polls(es->slots, slot), conds);
 	return conds;
 }
 
+/* What most reports are: more to read of a descriptor that has fired before.
+ * Their cost is what a busy loop pays for having two halves. */
+static inline bool
+is_plain_read(const struct epoll_event *ev, const struct aio_slot *slot)
+{
+	return ev->events == EPOLLIN && slot->ep_want == slot->ep_have &&
+	       (slot->ep_want & AIO_READ) &&
+	       (uint32_t)(ev->data.u64 >> 32) == slot->ep_generation &&
+	       slot->streak_in == AIO_STREAK_MAX;
+}
+
 size_t
 aio_epollset_take(struct aio_epollset *es, struct aio_ready *out, size_t cap)
 {
+	const struct epoll_event *ev = es->events + es->next;
+	const struct epoll_event *end = es->events + es->count;
 	size_t n = 0;
 
-	while (es->next < es->count && n < cap) {
-		const struct epoll_event *ev = &es->events[es->next++];
+	for (; ev != end && n < cap; ev++) {
+		const int fd = (int)(uint32_t)ev->data.u64;
 		/* None for the eventfd's cookie. */
-		struct aio_slot *slot =
-		    aio_slots_find(es->slots, (int)(uint32_t)ev->data.u64);
-		unsigned mask = slot != NULL ? translate(es, ev, slot) : 0;
+		struct aio_slot *slot = aio_slots_find(es->slots, fd);
 
-		if (mask != 0)
-			out[n++] = (struct aio_ready){slot->fd, mask};
+		if (slot == NULL)
+			continue;
+		out[n].fd = fd;
+		out[n].mask = is_plain_read(ev, slot)
+				  ? AIO_READ
+				  : translate(es, ev, slot);
+		n += out[n].mask != 0;
 	}
+	es->next = (int)(ev - es->events);
 	return n;
 }
 

@@ -20,12 +20,11 @@
 struct ev_fd_entry *
 ev_fdmap_find_(const struct event_base *base, int fd)
 {
-	size_t chunk = (size_t)fd / FDS_PER_CHUNK;
+	size_t chunk = (unsigned)fd / FDS_PER_CHUNK; /* fd < 0: large */
 
-	if (fd < 0 || chunk >= base->fds.nchunks ||
-	    base->fds.chunks[chunk] == NULL)
+	if (chunk >= base->fds.nchunks || base->fds.chunks[chunk] == NULL)
 		return NULL;
-	return &base->fds.chunks[chunk][fd % FDS_PER_CHUNK];
+	return &base->fds.chunks[chunk][(unsigned)fd % FDS_PER_CHUNK];
 }
 
 /* NULL if memory is short. */
@@ -207,6 +206,76 @@ ev_fdmap_activate_(struct event_base *base, int fd, short events, short also)
 			ev_event_active_nolock_(
 			    ev, ev->ev_events & (events | also), 1);
 	}
+}
+
+_Static_assert(EV_READ == AIO_READ << 1 && EV_WRITE == AIO_WRITE << 1 &&
+		   EV_CLOSED == AIO_CLOSED << 5,
+    "translation of conditions");
+
+static short
+events_of(unsigned mask)
+{
+	return (short)((mask & (AIO_READ | AIO_WRITE)) << 1 |
+		       (mask & AIO_CLOSED) << 5);
+}
+
+static void
+see_own(struct event_base *base, int fd)
+{
+	if (fd == base->th_notify_fd[0])
+		ev_notify_seen_(base);
+	else
+		ev_signal_seen_(base);
+}
+
+/* As ev_event_active_nolock_(), for a user's event that is in no queue: most by
+ * far. Nothing runs, and the loop is awake: nobody is to be told. The caller
+ * counts it. */
+static inline void
+activate_idle(struct event_base *base, struct event *ev, short res)
+{
+	struct event_callback *cb = &ev->ev_evcallback;
+
+	ev->ev_res = res;
+	cb->evcb_flags |= EVLIST_ACTIVE;
+	TAILQ_INSERT_TAIL(ev_queue_of_(base, cb), cb, evcb_active_next);
+}
+
+void
+ev_fdmap_activate_ready_(
+    struct event_base *base, const struct aio_ready *ready, int n)
+{
+	/* Without edges in the backend an event with EV_ET hears of levels. */
+	const short edge =
+	    base->backend->ops->caps & AIO_CAP_EDGE ? EV_ET : 0;
+	int activated = 0;
+
+	for (int i = 0; i < n; i++) {
+		const short events = events_of(ready[i].mask);
+		const struct ev_fd_entry *e =
+		    ev_fdmap_find_(base, ready[i].fd);
+		struct event *ev;
+
+		if (is_own(base, ready[i].fd))
+			see_own(base, ready[i].fd);
+		if (e == NULL)
+			continue;
+		LIST_FOREACH (ev, &e->events, ev_.ev_io.ev_io_next) {
+			const short res = ev->ev_events & (events | edge);
+
+			if (!(res & events))
+				continue;
+			if (ev->ev_flags &
+			    (EVLIST_FINALIZING | EVLIST_ACTIVE |
+				EVLIST_ACTIVE_LATER | EVLIST_INTERNAL)) {
+				ev_event_active_nolock_(ev, res, 1);
+				continue;
+			}
+			activate_idle(base, ev, res);
+			activated++;
+		}
+	}
+	ev_queue_count_many_(base, activated);
 }
 
 int

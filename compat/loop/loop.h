@@ -183,6 +183,15 @@ int ev_queue_process_(struct event_base *base);
 void ev_base_notify_if_needed_(struct event_base *base);
 void ev_wait_while_running_(struct event_base *base, struct event_callback *cb);
 
+static inline struct ev_cb_queue *
+ev_queue_of_(struct event_base *base, const struct event_callback *cb)
+{
+	int prio = cb->evcb_pri;
+
+	/* The base may have fewer priorities than when CB was made. */
+	return &base->queues[prio < base->nqueues ? prio : base->nqueues - 1];
+}
+
 static inline bool
 ev_base_in_thread_(const struct event_base *base)
 {
@@ -203,6 +212,37 @@ ev_count_sub_(struct event_base *base, short flags)
 		base->n_events--;
 }
 
+/* The bookkeeping of a callback that is put into a queue, and taken out. */
+static inline void
+ev_queue_count_in_(
+    struct event_base *base, struct event_callback *cb, short flag)
+{
+	cb->evcb_flags |= flag;
+	ev_count_add_(base, cb->evcb_flags);
+	if (++base->n_active > base->n_active_max)
+		base->n_active_max = base->n_active;
+}
+
+/* N users' events at once. */
+static inline void
+ev_queue_count_many_(struct event_base *base, int n)
+{
+	base->n_active += n;
+	if (base->n_active > base->n_active_max)
+		base->n_active_max = base->n_active;
+	base->n_events += n;
+	if (base->n_events > base->n_events_max)
+		base->n_events_max = base->n_events;
+}
+
+static inline void
+ev_queue_count_out_(struct event_base *base, struct event_callback *cb)
+{
+	cb->evcb_flags &= ~(EVLIST_ACTIVE | EVLIST_ACTIVE_LATER);
+	ev_count_sub_(base, cb->evcb_flags);
+	base->n_active--;
+}
+
 /* ---- fdmap.c: descriptors and their events */
 /* 0, or -1 with a warning logged; the map is unchanged then. */
 int ev_fdmap_add_(struct event_base *base, struct event *ev);
@@ -211,6 +251,9 @@ void ev_fdmap_del_(struct event_base *base, struct event *ev);
  * of ALSO too if they asked for that (EV_ET, or 0). */
 void ev_fdmap_activate_(
     struct event_base *base, int fd, short events, short also);
+/* Called by the loop's thread with what a wait found. */
+void ev_fdmap_activate_ready_(
+    struct event_base *base, const struct aio_ready *ready, int n);
 struct ev_fd_entry *ev_fdmap_find_(const struct event_base *base, int fd);
 /* Our own descriptors: watched without an event. 0, or -errno. */
 int ev_fdmap_watch_own_(struct event_base *base, int fd);

@@ -11,36 +11,16 @@
  * callbacks that schedule each other do not keep descriptors waiting. */
 #define MAX_DEFERRED_PER_PASS 32
 
-static struct ev_cb_queue *
-queue_of(struct event_base *base, const struct event_callback *cb)
-{
-	int prio = cb->evcb_pri;
-
-	/* The base may have fewer priorities than when CB was made. */
-	return &base->queues[prio < base->nqueues ? prio : base->nqueues - 1];
-}
-
-static void
-enter(struct event_base *base, struct event_callback *cb, short flag)
-{
-	cb->evcb_flags |= flag;
-	ev_count_add_(base, cb->evcb_flags);
-	if (++base->n_active > base->n_active_max)
-		base->n_active_max = base->n_active;
-}
-
 void
 ev_queue_remove_(struct event_base *base, struct event_callback *cb)
 {
 	if (cb->evcb_flags & EVLIST_ACTIVE)
-		TAILQ_REMOVE(queue_of(base, cb), cb, evcb_active_next);
+		TAILQ_REMOVE(ev_queue_of_(base, cb), cb, evcb_active_next);
 	else if (cb->evcb_flags & EVLIST_ACTIVE_LATER)
 		TAILQ_REMOVE(&base->later, cb, evcb_active_next);
 	else
 		return;
-	cb->evcb_flags &= ~(EVLIST_ACTIVE | EVLIST_ACTIVE_LATER);
-	ev_count_sub_(base, cb->evcb_flags);
-	base->n_active--;
+	ev_queue_count_out_(base, cb);
 }
 
 int
@@ -54,8 +34,8 @@ ev_callback_activate_nolock_(struct event_base *base, struct event_callback *cb)
 		ev_queue_remove_(base, cb);
 		fresh = 0;
 	}
-	enter(base, cb, EVLIST_ACTIVE);
-	TAILQ_INSERT_TAIL(queue_of(base, cb), cb, evcb_active_next);
+	ev_queue_count_in_(base, cb, EVLIST_ACTIVE);
+	TAILQ_INSERT_TAIL(ev_queue_of_(base, cb), cb, evcb_active_next);
 	/* Something more urgent than what runs: look again after it. */
 	if (cb->evcb_pri < base->running_prio)
 		base->continue_now = true;
@@ -70,7 +50,7 @@ ev_callback_activate_later_nolock_(
 	if (cb->evcb_flags &
 	    (EVLIST_FINALIZING | EVLIST_ACTIVE | EVLIST_ACTIVE_LATER))
 		return 0;
-	enter(base, cb, EVLIST_ACTIVE_LATER);
+	ev_queue_count_in_(base, cb, EVLIST_ACTIVE_LATER);
 	TAILQ_INSERT_TAIL(&base->later, cb, evcb_active_next);
 	ev_base_notify_if_needed_(base);
 	return 1;
@@ -86,7 +66,7 @@ ev_queue_take_later_(struct event_base *base)
 		cb->evcb_flags =
 		    (short)((cb->evcb_flags & ~EVLIST_ACTIVE_LATER) |
 			    EVLIST_ACTIVE);
-		TAILQ_INSERT_TAIL(queue_of(base, cb), cb, evcb_active_next);
+		TAILQ_INSERT_TAIL(ev_queue_of_(base, cb), cb, evcb_active_next);
 		if (!(cb->evcb_flags & EVLIST_INIT))
 			base->n_deferred++;
 	}
@@ -122,8 +102,6 @@ renew_timeout(struct event_base *base, struct event *ev)
 	int64_t now, delay_us, at_us;
 	int common_bits = 0;
 
-	if (every->tv_sec == 0 && every->tv_usec == 0)
-		return;
 	if (ev_common_is_(base, every)) {
 		common_bits = (int)(every->tv_usec & ~EV_COMMON_USEC_MASK);
 		delay.tv_usec &= EV_COMMON_USEC_MASK;
@@ -208,7 +186,8 @@ run_callback(struct event_base *base, struct event_callback *cb)
 
 	switch ((enum ev_closure_kind)cb->evcb_closure) {
 	case EV_CLOSURE_PERSIST:
-		renew_timeout(base, ev_event_of_(cb));
+		if (evutil_timerisset(&ev_event_of_(cb)->ev_.ev_io.ev_timeout))
+			renew_timeout(base, ev_event_of_(cb));
 		/* fallthrough */
 	case EV_CLOSURE_EVENT:
 		run_event(base, ev_event_of_(cb));
@@ -238,17 +217,19 @@ run_callback(struct event_base *base, struct event_callback *cb)
 	}
 }
 
-/* Out of the queue, and out of everything if it fires only once. */
+/* Out of the queue whose first it is, and out of everything if it fires only
+ * once. */
 static void
-retire(struct event_base *base, struct event_callback *cb)
+retire(struct event_base *base, struct ev_cb_queue *q,
+    struct event_callback *cb)
 {
 	struct event *ev = ev_event_of_(cb);
 
-	if (!(cb->evcb_flags & EVLIST_INIT) ||
-	    (cb->evcb_flags & EVLIST_FINALIZING) ||
-	    (ev->ev_events & EV_PERSIST))
-		ev_queue_remove_(base, cb);
-	else
+	TAILQ_REMOVE(q, cb, evcb_active_next);
+	ev_queue_count_out_(base, cb);
+	if ((cb->evcb_flags & EVLIST_INIT) &&
+	    !(cb->evcb_flags & EVLIST_FINALIZING) &&
+	    !(ev->ev_events & EV_PERSIST))
 		ev_event_del_nolock_(ev, EV_DEL_NOBLOCK);
 }
 
@@ -265,7 +246,7 @@ run_queue(struct event_base *base, struct ev_cb_queue *q, int max,
 	while ((cb = TAILQ_FIRST(q)) != NULL) {
 		bool internal = (cb->evcb_flags & EVLIST_INTERNAL) != 0;
 
-		retire(base, cb);
+		retire(base, q, cb);
 		if (!internal)
 			n++;
 		base->callbacks++;
