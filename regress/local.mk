@@ -20,3 +20,4 @@ include %D%/package/local.mk
 include %D%/programs/local.mk
 include %D%/tools/local.mk
 include %D%/stress/local.mk
+include %D%/bench/local.mk

@@ -1,0 +1,257 @@
+/* See bench.h. */
+#include "regress/bench/bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HANG_S = 300, CALIBRATIONS = 2000, EXTRAS = 16 };
+
+static int arguments;
+static char **argument;
+static struct {
+	const char *name;
+	uint64_t value;
+} extra[EXTRAS];
+static int extras;
+
+/* ---- ends ---- */
+
+void
+bench_fail(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+void
+bench_cannot(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(BENCH_CANNOT);
+}
+
+void
+bench_must(bool truth, const char *what)
+{
+	if (!truth)
+		bench_fail("%s: %s", what, strerror(errno));
+}
+
+void *
+bench_alloc(unsigned long count, unsigned long size)
+{
+	void *p = calloc(count, size);
+
+	bench_must(p != NULL, "memory");
+	return p;
+}
+
+/* ---- options ---- */
+
+void
+bench_init(int argc, char **argv)
+{
+	struct rlimit files;
+
+	arguments = argc;
+	argument = argv;
+	/* A lost event shows as a loop that waits for ever. */
+	alarm(HANG_S);
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+const char *
+bench_text(const char *name, const char *fallback)
+{
+	int i;
+
+	for (i = 1; i + 1 < arguments; i += 2) {
+		if (strncmp(argument[i], "--", 2) == 0 &&
+		    strcmp(argument[i] + 2, name) == 0)
+			return argument[i + 1];
+	}
+	return fallback;
+}
+
+unsigned long
+bench_option(const char *name, unsigned long fallback)
+{
+	const char *text = bench_text(name, NULL);
+	unsigned long value;
+	char *end;
+
+	if (text == NULL)
+		return fallback;
+	value = strtoul(text, &end, 10);
+	if (*text == '\0' || *end != '\0')
+		bench_fail("--%s %s: not a number", name, text);
+	return value;
+}
+
+/* ---- clocks ---- */
+
+static uint64_t
+read_clock(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t
+bench_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t
+bench_thread(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+uint64_t
+bench_process(void)
+{
+	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* The wall clock, which is read without a system call, is the inner one. */
+void
+bench_start(struct stopwatch *w)
+{
+	w->cpu_began = bench_thread();
+	w->wall_began = bench_now();
+}
+
+void
+bench_stop(struct stopwatch *w)
+{
+	w->wall_ns += bench_now() - w->wall_began;
+	w->cpu_ns += bench_thread() - w->cpu_began;
+	w->stops++;
+}
+
+void
+bench_reset(struct stopwatch *w)
+{
+	memset(w, 0, sizeof(*w));
+}
+
+/* ---- result ---- */
+
+void
+bench_extra(const char *name, uint64_t value)
+{
+	if (extras < EXTRAS) {
+		extra[extras].name = name;
+		extra[extras++].value = value;
+	}
+}
+
+static uint64_t
+without(uint64_t total, uint64_t each, uint64_t times)
+{
+	return total > each * times ? total - each * times : 0;
+}
+
+void
+bench_result(uint64_t ops, const struct stopwatch *w)
+{
+	struct stopwatch empty = {0};
+	int i;
+
+	for (i = 0; i < CALIBRATIONS; i++) {
+		bench_start(&empty);
+		bench_stop(&empty);
+	}
+	printf("result ops=%llu wall_ns=%llu cpu_ns=%llu",
+	    (unsigned long long)ops,
+	    (unsigned long long)without(
+		w->wall_ns, empty.wall_ns / CALIBRATIONS, w->stops),
+	    (unsigned long long)without(
+		w->cpu_ns, empty.cpu_ns / CALIBRATIONS, w->stops));
+	for (i = 0; i < extras; i++)
+		printf(" %s=%llu", extra[i].name,
+		    (unsigned long long)extra[i].value);
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* ---- descriptors ---- */
+
+static void
+need_descriptors(void)
+{
+	if (errno == EMFILE || errno == ENFILE)
+		bench_cannot("not enough descriptors (see ulimit -n)");
+}
+
+void
+bench_pipe(int fds[2])
+{
+	if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) != 0) {
+		need_descriptors();
+		bench_must(false, "pipe");
+	}
+}
+
+void
+bench_pair(int fds[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+		fds) != 0) {
+		need_descriptors();
+		bench_must(false, "socketpair");
+	}
+}
+
+void
+bench_send(int fd)
+{
+	bench_must(write(fd, "e", 1) == 1, "write");
+}
+
+void
+bench_receive(int fd)
+{
+	char byte;
+
+	bench_must(read(fd, &byte, 1) == 1, "read");
+}
+
+void
+bench_one_processor(void)
+{
+	cpu_set_t set;
+	int cpu = sched_getcpu();
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu < 0 ? 0 : cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
