@@ -239,6 +239,7 @@ ev_base_after_fork_(struct event_base *base)
 
 	base->fork_count = ev_fork_count_();
 	base->pid = (int)getpid();
+	ev_report_forked_(base);
 	r = base->backend->ops->after_fork(base->backend);
 	s = ev_notify_after_fork_(base);
 	if (r == 0)

@@ -127,8 +127,10 @@ struct event_base {
 	const char *method_name;
 	const char *status_shown;   /* EVENT_AIO_VERBOSE: last one printed */
 	LIST_ENTRY(event_base) all; /* report.c */
+	struct ev_live_slot *live;  /* live.c; NULL: not attached */
+	const char *live_status;    /* what that was last told */
 
-	char pad_[172];      /* th_notify_fd is at 500 */
+	char pad_[156];      /* th_notify_fd is at 500 */
 	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
 	enum aio_policy policy;
 };
@@ -384,8 +386,11 @@ void ev_debug_globals_free_(void);
 /* ---- report.c: EVENT_AIO_VERBOSE and EVENT_AIO_STATS */
 void ev_report_base_new_(struct event_base *base);
 void ev_report_base_free_(struct event_base *base);
-void ev_report_status_(struct event_base *base);
-extern bool ev_report_verbose_;
+/* In each pass, with the lock, if ev_report_passes_. */
+void ev_report_pass_(struct event_base *base);
+/* A child of fork() that skipped the atfork handlers runs BASE. */
+void ev_report_forked_(struct event_base *base);
+extern bool ev_report_passes_;
 
 _Static_assert(offsetof(struct event_base, sig) == 168, "known to tests");
 _Static_assert(

@@ -32,8 +32,8 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 	r = b->ops->prepare(b);
 	if (r < 0)
 		goto fail;
-	if (__builtin_expect(ev_report_verbose_, 0))
-		ev_report_status_(base);
+	if (__builtin_expect(ev_report_passes_, 0))
+		ev_report_pass_(base);
 	ev_unlock(base->lock);
 	r = b->ops->sleep(b, r > 0 ? &zero : timeout);
 	ev_lock(base->lock);

@@ -1,9 +1,10 @@
 /* What the library tells of itself when the environment asks for it:
  * EVENT_AIO_VERBOSE=1: a line that it is active, and one for each change of
- * what really runs; EVENT_AIO_STATS=1 or a file name: counters at exit.
- *
- * Written to stderr, or appended to the file (made with mode 0600; a symbolic
- * link is not followed). In secure execution nothing is asked. */
+ * what really runs; EVENT_AIO_STATS=1 or a file name: counters at exit, on
+ * stderr or appended to the file (made with mode 0600; a symbolic link is not
+ * followed); and while the process runs they are to be seen from outside
+ * (live.c), which is all that EVENT_AIO_STATS=live asks for. In secure
+ * execution nothing is asked. */
 #include "config.h"
 
 #include "compat/loop/report.h"
@@ -14,17 +15,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compat/loop/live.h"
 #include "compat/util/str.h"
 
-bool ev_report_verbose_;
+bool ev_report_passes_;
 
 static pthread_once_t asked = PTHREAD_ONCE_INIT;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(, event_base) live = LIST_HEAD_INITIALIZER(live);
-static char *stats_to;               /* "1": stderr */
+static bool verbose;
+static char *stats_to;               /* "1": stderr; "live": nowhere */
 static struct event_aio_stats ended; /* sum of the bases that were freed */
-static unsigned n_bases;
+static unsigned n_bases, n_ended;
 static const char *last_method, *last_status;
+static pid_t watched_by; /* the process that `live` was last true of */
 
 static const char *const policies[] = {
     [AIO_POLICY_ADAPTIVE] = "adaptive",
@@ -32,17 +36,7 @@ static const char *const policies[] = {
     [AIO_POLICY_NEVER] = "never",
 };
 
-/* The name of every counter, in the order of the structure. */
-static const char *const names[] = {"submits", "iocbs", "completed_inline",
-    "reaped_ring", "reaped_syscall", "getevents", "cancels", "cancel_waits",
-    "stale", "epoll_waits", "epoll_changes", "epoll_stale", "epoll_rebuilds",
-    "polls", "moved_standing", "moved_cancelled", "moved_refused", "moved_full",
-    "moved_lost", "moved_churn", "overflow", "contexts_made", "contexts_reused",
-    "in_flight", "passes", "callbacks", "wakeups"};
-
-#define N_COUNTERS (sizeof(names) / sizeof(names[0]))
-_Static_assert(sizeof(struct event_aio_stats) == N_COUNTERS * sizeof(uint64_t),
-    "a name for each counter");
+static const char *const names[] = EV_STATS_NAMES;
 
 static bool
 is_set(const char *value)
@@ -50,16 +44,63 @@ is_set(const char *value)
 	return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }
 
+/* ---- fork: nobody else is to hold the mutex then */
+
+static void
+before_fork(void)
+{
+	pthread_mutex_lock(&mutex);
+}
+
+static void
+after_fork(void)
+{
+	pthread_mutex_unlock(&mutex);
+}
+
+static void
+let_go_of_parents(void)
+{
+	struct event_base *base;
+
+	watched_by = getpid();
+	ev_live_forked_();
+	LIST_FOREACH (base, &live, all)
+		base->live = NULL;
+}
+
+static void
+in_child(void)
+{
+	let_go_of_parents();
+	pthread_mutex_unlock(&mutex);
+}
+
+void
+ev_report_forked_(struct event_base *base)
+{
+	if (stats_to == NULL || watched_by == getpid())
+		return;
+	pthread_mutex_lock(&mutex);
+	let_go_of_parents();
+	pthread_mutex_unlock(&mutex);
+}
+
 static void
 ask(void)
 {
 	const char *to = evutil_getenv_("EVENT_AIO_STATS");
 
-	ev_report_verbose_ = is_set(evutil_getenv_("EVENT_AIO_VERBOSE"));
-	if (is_set(to))
-		stats_to =
-		    strdup(to); /* the program may change its environment */
+	verbose = is_set(evutil_getenv_("EVENT_AIO_VERBOSE"));
+	/* A copy: the program may change its environment. */
+	if (is_set(to) &&
+	    pthread_atfork(before_fork, after_fork, in_child) == 0)
+		stats_to = strdup(to);
+	watched_by = getpid();
+	ev_report_passes_ = verbose || stats_to != NULL;
 }
+
+/* ---- bases */
 
 static void
 add(struct event_aio_stats *sum, struct event_base *base)
@@ -70,40 +111,14 @@ add(struct event_aio_stats *sum, struct event_base *base)
 	size_t i;
 
 	ev_stats_read_(base, &one);
-	for (i = 0; i < N_COUNTERS; i++)
+	for (i = 0; i < EV_LIVE_COUNTERS; i++)
 		to[i] += from[i];
 	last_method = base->method_name;
 	last_status = base->backend->ops->status(base->backend);
 }
 
-void
-ev_report_base_new_(struct event_base *base)
-{
-	pthread_once(&asked, ask);
-	if (stats_to != NULL) {
-		pthread_mutex_lock(&mutex);
-		LIST_INSERT_HEAD(&live, base, all);
-		n_bases++;
-		pthread_mutex_unlock(&mutex);
-	}
-	if (ev_report_verbose_)
-		ev_report_status_(base);
-}
-
-void
-ev_report_base_free_(struct event_base *base)
-{
-	if (stats_to == NULL || base->all.le_prev == NULL)
-		return;
-	pthread_mutex_lock(&mutex);
-	add(&ended, base);
-	ended.in_flight = 0; /* closing withdraws them */
-	LIST_REMOVE(base, all);
-	pthread_mutex_unlock(&mutex);
-}
-
-void
-ev_report_status_(struct event_base *base)
+static void
+tell_status(struct event_base *base)
 {
 	const char *status = base->backend->ops->status(base->backend);
 
@@ -117,6 +132,52 @@ ev_report_status_(struct event_base *base)
 	    (int)getpid(), (void *)base, base->method_name, status,
 	    policies[base->policy]);
 }
+
+void
+ev_report_base_new_(struct event_base *base)
+{
+	pthread_once(&asked, ask);
+	if (stats_to != NULL) {
+		pthread_mutex_lock(&mutex);
+		LIST_INSERT_HEAD(&live, base, all);
+		n_bases++;
+		ev_live_attach_(base);
+		pthread_mutex_unlock(&mutex);
+	}
+	if (verbose)
+		tell_status(base);
+}
+
+void
+ev_report_base_free_(struct event_base *base)
+{
+	if (stats_to == NULL || base->all.le_prev == NULL)
+		return;
+	pthread_mutex_lock(&mutex);
+	add(&ended, base);
+	ended.in_flight = 0; /* closing withdraws them */
+	LIST_REMOVE(base, all);
+	ev_live_detach_(base);
+	ev_live_freed_(&ended, ++n_ended);
+	pthread_mutex_unlock(&mutex);
+}
+
+void
+ev_report_pass_(struct event_base *base)
+{
+	if (verbose)
+		tell_status(base);
+	if (stats_to == NULL)
+		return;
+	if (base->live == NULL) { /* in a forked child */
+		pthread_mutex_lock(&mutex);
+		ev_live_attach_(base);
+		pthread_mutex_unlock(&mutex);
+	}
+	ev_live_publish_(base);
+}
+
+/* ---- at exit */
 
 static FILE *
 open_output(void)
@@ -140,7 +201,10 @@ static void __attribute__((destructor)) report_at_exit(void)
 	FILE *out;
 	size_t i;
 
-	if (stats_to == NULL || n_bases == 0 || (out = open_output()) == NULL)
+	if (stats_to == NULL || n_bases == 0)
+		return;
+	ev_live_remove_();
+	if (strcmp(stats_to, "live") == 0 || (out = open_output()) == NULL)
 		return;
 	LIST_FOREACH (base, &live, all)
 		add(&sum, base);
@@ -149,7 +213,7 @@ static void __attribute__((destructor)) report_at_exit(void)
 	    "base%s, method %s (%s)\n",
 	    (int)getpid(), n_bases, n_bases == 1 ? "" : "s", last_method,
 	    last_status);
-	for (i = 0; i < N_COUNTERS; i++)
+	for (i = 0; i < EV_LIVE_COUNTERS; i++)
 		fprintf(out, "  %-17s %llu\n", names[i],
 		    (unsigned long long)values[i]);
 	if (out != stderr)

@@ -6,6 +6,7 @@ LOOP_TESTS = %D%/t_close \
 	%D%/t_event \
 	%D%/t_faults \
 	%D%/t_fork \
+	%D%/t_live \
 	%D%/t_many \
 	%D%/t_run \
 	%D%/t_signal \
@@ -40,6 +41,10 @@ TESTS += $(LOOP_TESTS)
 %C%_t_fork_SOURCES = %D%/t_fork.c compat/util/lock_pthread.c
 %C%_t_fork_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_fork_LDADD = $(UNIT_LIBS)
+
+%C%_t_live_SOURCES = %D%/t_live.c
+%C%_t_live_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_live_LDADD = $(UNIT_LIBS)
 
 %C%_t_many_SOURCES = %D%/t_many.c
 %C%_t_many_CPPFLAGS = $(UNIT_CPPFLAGS)

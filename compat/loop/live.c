@@ -1,0 +1,289 @@
+/* See live.h, and stats_layout.h for what is in the file.
+ *
+ * Other users must neither see the counters nor gain by what they put in our
+ * way: the file is made anew or not at all, is not reached by a link, and is
+ * ours alone. Its pages are there before they are written to: a full file
+ * system must not end the program with SIGBUS. */
+#include "compat/loop/live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compat/loop/report.h"
+#include "compat/util/str.h"
+
+static struct ev_live_file *file; /* or NULL */
+static char file_path[PATH_MAX];
+static ino_t file_inode;
+static pid_t file_pid;
+static bool cannot; /* it was tried in this process */
+static unsigned n_attached;
+static struct ev_live_slot none; /* for bases that have no slot */
+
+/* ---- the file */
+
+/* When this process began, in the kernel's ticks; 0 if /proc does not tell. */
+static uint64_t
+start_of_process(void)
+{
+	char text[1024], *p;
+	int field, fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	/* The program's name is field 2, in brackets, and can be anything. */
+	p = strrchr(text, ')');
+	for (field = 2; p != NULL && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p != NULL ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+static uint64_t
+namespace_of_process(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+}
+
+/* Nobody else can put a file there in our name, or take ours away. */
+static bool
+is_safe_dir(int dir)
+{
+	struct stat st;
+
+	if (fstat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
+		return false;
+	return (st.st_mode & S_ISVTX) != 0 ||
+	       (st.st_uid == geteuid() && (st.st_mode & 022) == 0);
+}
+
+/* One of a process that had our number before, or of ourselves before an
+ * exec: then it is ours to remove. */
+static void
+remove_old(int dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_uid == geteuid())
+		unlinkat(dir, name, 0);
+}
+
+static int
+create(int dir, const char *name)
+{
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dir, name, flags, 0600);
+
+	if (fd < 0 && errno == EEXIST) {
+		remove_old(dir, name);
+		fd = openat(dir, name, flags, 0600);
+	}
+	return fd;
+}
+
+/* Beyond RLIMIT_FSIZE the program would get a signal. */
+static bool
+may_grow_to(size_t bytes)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= bytes;
+}
+
+/* The file's bytes, or NULL. */
+static struct ev_live_file *
+map(int fd)
+{
+	struct stat st;
+	void *p;
+
+	if (fchmod(fd, 0600) != 0 || /* whatever the umask was */
+	    !may_grow_to(sizeof(*file)) ||
+	    posix_fallocate(fd, 0, sizeof(*file)) != 0 || fstat(fd, &st) != 0)
+		return NULL;
+	p = mmap(
+	    NULL, sizeof(*file), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	file_inode = st.st_ino;
+	return p != MAP_FAILED ? p : NULL;
+}
+
+static struct ev_live_file *
+make_in(const char *path, uint64_t pid_namespace)
+{
+	int fd = -1, dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct ev_live_file *f = NULL;
+	char name[64];
+
+	snprintf(name, sizeof(name), EV_LIVE_PREFIX "%d.%llu", (int)getpid(),
+	    (unsigned long long)pid_namespace);
+	if (dir >= 0 && is_safe_dir(dir) &&
+	    snprintf(file_path, sizeof(file_path), "%s/%s", path, name) <
+		PATH_MAX)
+		fd = create(dir, name);
+	if (fd >= 0) {
+		f = map(fd);
+		if (f == NULL)
+			unlinkat(dir, name, 0);
+		close(fd);
+	}
+	if (dir >= 0)
+		close(dir);
+	return f;
+}
+
+static void
+fill(struct ev_live_file *f, uint64_t pid_namespace)
+{
+	f->version = EV_LIVE_VERSION;
+	f->file_bytes = sizeof(*f);
+	f->slots = EV_LIVE_SLOTS;
+	f->counters = EV_LIVE_COUNTERS;
+	f->pid = (int32_t)getpid();
+	f->start_ticks = start_of_process();
+	f->pid_namespace = pid_namespace;
+	snprintf(f->library, sizeof(f->library), "%s", PACKAGE_VERSION);
+	f->slot[EV_LIVE_SUM].state = EV_LIVE_FREED;
+	/* Pairs with the reader, who believes the rest if this is there. */
+	atomic_thread_fence(memory_order_release);
+	memcpy(f->magic, EV_LIVE_MAGIC, sizeof(f->magic));
+}
+
+static void
+make_file(void)
+{
+	const char *runtime = evutil_getenv_("XDG_RUNTIME_DIR");
+	uint64_t pid_namespace = namespace_of_process();
+	char user[64];
+	const char *dirs[] = {runtime, user, "/dev/shm", "/tmp"};
+	int saved_errno = errno;
+	size_t i;
+
+	snprintf(user, sizeof(user), "/run/user/%u", (unsigned)geteuid());
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && file == NULL; i++) {
+		if (dirs[i] != NULL && dirs[i][0] == '/')
+			file = make_in(dirs[i], pid_namespace);
+	}
+	if (file != NULL) {
+		file_pid = getpid();
+		fill(file, pid_namespace);
+	}
+	cannot = file == NULL;
+	errno = saved_errno;
+}
+
+/* ---- slots */
+
+static void
+write_slot(struct ev_live_slot *slot, const struct event_aio_stats *stats)
+{
+	/* Pairs with the reader's order, see stats_layout.h. */
+	slot->began++;
+	atomic_thread_fence(memory_order_release);
+	memcpy(slot->counters, stats, sizeof(slot->counters));
+	atomic_thread_fence(memory_order_release);
+	slot->ended = slot->began;
+}
+
+static struct ev_live_slot *
+find_free(void)
+{
+	size_t i;
+
+	if (file == NULL)
+		return &none;
+	for (i = EV_LIVE_SUM + 1; i < EV_LIVE_SLOTS; i++) {
+		if (file->slot[i].state == EV_LIVE_FREE)
+			return &file->slot[i];
+	}
+	file->hidden++;
+	return &none;
+}
+
+void
+ev_live_attach_(struct event_base *base)
+{
+	if (file == NULL && !cannot)
+		make_file();
+	base->live = find_free();
+	if (base->live == &none)
+		return;
+	base->live->number = ++n_attached;
+	snprintf(base->live->method, sizeof(base->live->method), "%s",
+	    base->method_name);
+	base->live_status = NULL;
+	ev_live_publish_(base);
+	base->live->state = EV_LIVE_BASE;
+}
+
+void
+ev_live_detach_(struct event_base *base)
+{
+	if (base->live == &none && file != NULL)
+		file->hidden--;
+	else if (base->live != &none && base->live != NULL)
+		base->live->state = EV_LIVE_FREE;
+	base->live = NULL;
+}
+
+void
+ev_live_freed_(const struct event_aio_stats *sum, unsigned n)
+{
+	if (file == NULL)
+		return;
+	file->slot[EV_LIVE_SUM].number = n;
+	write_slot(&file->slot[EV_LIVE_SUM], sum);
+}
+
+void
+ev_live_publish_(struct event_base *base)
+{
+	struct event_aio_stats stats;
+	const char *status;
+
+	if (base->live == &none)
+		return;
+	status = base->backend->ops->status(base->backend);
+	if (status != base->live_status) {
+		base->live_status = status;
+		snprintf(base->live->status, sizeof(base->live->status), "%s",
+		    status);
+	}
+	ev_stats_read_(base, &stats);
+	write_slot(base->live, &stats);
+}
+
+/* ---- the end */
+
+void
+ev_live_forked_(void)
+{
+	if (file != NULL)
+		munmap(file, sizeof(*file));
+	file = NULL;
+	cannot = false;
+	n_attached = 0;
+}
+
+void
+ev_live_remove_(void)
+{
+	struct stat st;
+
+	/* The program may have gone to another root, where the name means
+	 * another file. */
+	if (file != NULL && file_pid == getpid() &&
+	    lstat(file_path, &st) == 0 && st.st_ino == file_inode)
+		unlink(file_path);
+}
