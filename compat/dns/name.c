@@ -3,7 +3,8 @@
  *
  * Traps: both sides are hostile. A compression pointer may go anywhere, so it
  * is followed only if it points before everything read so far: each jump goes
- * strictly backwards and the reading ends. A label may hold any byte, so one
+ * strictly backwards and the reading ends; and after so many jumps that it
+ * costs no more than a name of labels does. A label may hold any byte, so one
  * with a dot or a NUL would be taken for another name by whoever reads the
  * text: it is refused. Every write is checked against the room that is left. */
 #include "compat/dns/name.h"
@@ -15,6 +16,8 @@
 
 #define POINTER_BITS 0xc0u
 #define POINTER_MAX  0x3fffu
+/* As many as there can be labels. */
+#define JUMPS_MAX (EV_DNS_WIRE_MAX / 2)
 
 static bool
 label_is_text(const uint8_t *label, size_t n)
@@ -26,7 +29,7 @@ int
 ev_dns_name_read_(
     const uint8_t *msg, size_t len, size_t *pos, char out[EV_DNS_NAME_SIZE])
 {
-	size_t at = *pos, floor = *pos, end = 0, used = 0;
+	size_t at = *pos, floor = *pos, end = 0, used = 0, jumps = 0;
 
 	for (;;) {
 		size_t n;
@@ -42,7 +45,7 @@ ev_dns_name_read_(
 			n = (n & ~POINTER_BITS) << 8 | msg[at++];
 			if (end == 0)
 				end = at;
-			if (n >= floor)
+			if (n >= floor || ++jumps > JUMPS_MAX)
 				return -EBADMSG;
 			at = floor = n;
 			continue;

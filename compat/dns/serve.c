@@ -16,6 +16,9 @@
 #define BATCH       8
 #define BATCHES     8    /* in one go; others want the loop, too */
 #define REQUEST_MAX 2048 /* a request is one question, rarely more */
+/* Replies kept for a socket that takes no more. Who asks often and never reads
+ * gets no more of our memory than this. */
+#define WAITING_MAX 1024
 
 struct evdns_server_port {
 	void *lock;
@@ -26,6 +29,7 @@ struct evdns_server_port {
 	struct event *writable;
 	struct ev_dns_request *waiting; /* for the socket, oldest first */
 	struct ev_dns_request **waiting_end;
+	unsigned n_waiting;
 	evdns_request_callback_fn_type callback;
 	void *arg;
 };
@@ -78,6 +82,8 @@ static int
 keep_reply(struct evdns_server_port *port, struct ev_dns_request *req,
     const uint8_t *reply, size_t len)
 {
+	if (port->n_waiting >= WAITING_MAX)
+		return -ENOBUFS;
 	req->reply = mm_malloc(len);
 	if (req->reply == NULL || event_add(port->writable, NULL) < 0)
 		return -ENOMEM;
@@ -86,6 +92,7 @@ keep_reply(struct evdns_server_port *port, struct ev_dns_request *req,
 	req->next = NULL;
 	*port->waiting_end = req;
 	port->waiting_end = &req->next;
+	port->n_waiting++;
 	return 0;
 }
 
@@ -116,6 +123,7 @@ take_waiting(struct evdns_server_port *port)
 	port->waiting = req->next;
 	if (port->waiting == NULL)
 		port->waiting_end = &port->waiting;
+	port->n_waiting--;
 	return req;
 }
 

@@ -130,9 +130,10 @@ ev_http_chunked_feed_(struct ev_http_chunked *c, const char *p, size_t len)
 
 	while (
 	    i < len && c->state != EV_CHUNK_DATA && c->state < EV_CHUNK_END) {
+		++c->overhead;
 		c->state = step(c, p[i++]);
 		/* The empty line that ends it all is always taken. */
-		if (++c->overhead > overhead_max(c) + 2)
+		if (c->overhead > overhead_max(c) + 2)
 			c->state = EV_CHUNK_BAD;
 	}
 	return i;

@@ -1,4 +1,4 @@
-/* The date, made once a second. */
+/* The date, made once a second; and time that passes. */
 #include "compat/http/http.h"
 
 #include <time.h>
@@ -17,4 +17,13 @@ ev_http_date_(void)
 		made = now;
 	}
 	return text;
+}
+
+uint64_t
+ev_http_clock_us_(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }

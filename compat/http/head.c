@@ -2,7 +2,7 @@
  * limits.
  *
  * Lines are parsed where they lie, in the first extent of the input; the input
- * is made contiguous only for a line that is cut in two. */
+ * is made contiguous only for a line that lies in two. */
 #include "compat/http/http.h"
 
 #include "compat/http/chars.h"
@@ -12,13 +12,13 @@
 #include <event2/buffer.h>
 #include <string.h>
 
-/* Reads lines from a buffer; the lines are valid until the next refill. */
+/* Reads lines from a buffer; each is valid until the next. */
 struct reader {
 	struct evbuffer *buf;
 	const char *p;
 	size_t len;     /* of the extent, behind the lines taken */
 	size_t used;    /* bytes of lines taken, not drained yet */
-	size_t scanned; /* bytes at p known to hold no LF */
+	size_t scanned; /* bytes behind the lines taken that hold no LF */
 };
 
 void
@@ -51,44 +51,58 @@ reader_close(struct reader *r)
 		evbuffer_drain(r->buf, r->used);
 }
 
-/* Makes more of the buffer contiguous: 1, or 0 if it is already all there. */
-static int
-refill(struct reader *r)
+/* The line goes on behind the extent: makes it contiguous if its end is there.
+ * Only then, so that a long line that comes in many pieces is copied once. */
+static bool
+gather_line(struct reader *r)
 {
-	size_t want = r->len < 2048 ? 4096 : 2 * r->len;
-	size_t total;
+	size_t total, want = 4096;
+	struct evbuffer_ptr at;
 
-	if (evbuffer_get_length(r->buf) == r->used + r->len)
-		return 0;
 	reader_close(r);
 	r->used = 0;
 	total = evbuffer_get_length(r->buf);
+	if (r->scanned < r->len)
+		r->scanned = r->len;
+	if (r->scanned < total &&
+	    evbuffer_ptr_set(r->buf, &at, r->scanned, EVBUFFER_PTR_SET) == 0)
+		at = evbuffer_search(r->buf, "\n", 1, &at);
+	else
+		at.pos = -1;
+	if (at.pos < 0) {
+		r->scanned = total;
+		return false;
+	}
 	if (want > total)
 		want = total;
+	if (want <= (size_t)at.pos)
+		want = (size_t)at.pos + 1;
 	if (evbuffer_pullup(r->buf, (ev_ssize_t)want) == NULL)
-		return 0;
+		return false;
 	ev_http_extent_(r->buf, &r->p, &r->len);
-	return 1;
+	return true;
 }
 
-static int
+static bool
+has_line(const struct reader *r)
+{
+	return r->len > r->scanned && memchr(r->p + r->scanned, '\n',
+					  r->len - r->scanned) != NULL;
+}
+
+/* False: there is none, and SCANNED bytes are the beginning of one. */
+static bool
 next_line(struct reader *r, struct ev_http_str *line)
 {
-	do {
-		size_t skip = r->scanned < r->len ? r->scanned : r->len;
+	size_t before;
 
-		if (r->len > skip &&
-		    memchr(r->p + skip, '\n', r->len - skip) != NULL) {
-			size_t before = r->len;
-
-			ev_http_cut_line_(&r->p, &r->len, line);
-			r->used += before - r->len;
-			r->scanned = 0;
-			return 1;
-		}
-		r->scanned = r->len;
-	} while (refill(r));
-	return 0;
+	if (!has_line(r) && !gather_line(r))
+		return false;
+	before = r->len;
+	ev_http_cut_line_(&r->p, &r->len, line);
+	r->used += before - r->len;
+	r->scanned = 0;
+	return true;
 }
 
 static size_t
@@ -179,7 +193,7 @@ read_firstline(struct evhttp_request *req, struct reader *r)
 
 	do {
 		if (!next_line(r, &line))
-			return over_limit(req, r->len) ? DATA_TOO_LONG
+			return over_limit(req, r->scanned) ? DATA_TOO_LONG
 						       : MORE_DATA_EXPECTED;
 		if (over_limit(req, line.len))
 			return DATA_TOO_LONG;
@@ -205,17 +219,18 @@ take_field(struct evhttp_request *req, struct ev_http_str line)
 		err = ev_http_parse_fold_(line, &rest);
 		if (err == 0)
 			err = ev_http_headers_extend_(
-			    req->input_headers, rest.p, rest.len);
+			    req->input_headers, &r->fold, rest.p, rest.len);
 	} else {
+		r->fold.field = NULL;
 		err = ev_http_parse_field_(line, &field);
 		if (err == 0)
 			err = ev_http_headers_append_(req->input_headers,
 			    field.name.p, field.name.len, field.value.p,
 			    field.value.len);
-		/* Each costs far more than the bytes that made it. */
-		if (++r->fields > EV_HTTP_MAX_FIELDS)
-			return DATA_TOO_LONG;
 	}
+	/* Each costs far more than the bytes that made it. */
+	if (++r->fields > EV_HTTP_MAX_FIELDS)
+		return DATA_TOO_LONG;
 	return err < 0 ? DATA_CORRUPTED : ALL_DATA_READ;
 }
 
@@ -235,7 +250,7 @@ read_fields(struct evhttp_request *req, struct reader *r)
 		if (status != ALL_DATA_READ)
 			return status;
 	}
-	return over_limit(req, r->len) ? DATA_TOO_LONG : MORE_DATA_EXPECTED;
+	return over_limit(req, r->scanned) ? DATA_TOO_LONG : MORE_DATA_EXPECTED;
 }
 
 enum message_read_status

@@ -58,28 +58,44 @@ ev_http_headers_append_(struct evkeyvalq *headers, const char *key,
 	return 0;
 }
 
+/* Gives the last entry, to which FOLD belongs, room for twice LEN bytes. */
+static int
+make_room(struct evkeyvalq *headers, struct ev_http_fold *fold, size_t len)
+{
+	struct evkeyval *field = ev_http_field_new_(
+	    fold->field->key, strlen(fold->field->key), 2 * len);
+
+	if (field == NULL)
+		return -ENOMEM;
+	memcpy(field->value, fold->field->value, fold->len);
+	TAILQ_REMOVE(headers, fold->field, next);
+	ev_http_field_free_(fold->field);
+	TAILQ_INSERT_TAIL(headers, field, next);
+	fold->field = field;
+	fold->room = 2 * len;
+	return 0;
+}
+
 int
-ev_http_headers_extend_(
-    struct evkeyvalq *headers, const char *value, size_t value_len)
+ev_http_headers_extend_(struct evkeyvalq *headers, struct ev_http_fold *fold,
+    const char *value, size_t value_len)
 {
 	struct evkeyval *last = TAILQ_LAST(headers, evkeyvalq);
-	struct evkeyval *field;
-	size_t key_len, old_len;
+	size_t len;
 
 	if (last == NULL)
 		return -EINVAL;
-	key_len = strlen(last->key);
-	old_len = strlen(last->value);
-	field = ev_http_field_new_(last->key, key_len, old_len + 1 + value_len);
-	if (field == NULL)
+	if (fold->field != last) {
+		fold->field = last;
+		fold->len = fold->room = strlen(last->value);
+	}
+	len = fold->len + 1 + value_len;
+	if (len > fold->room && make_room(headers, fold, len) < 0)
 		return -ENOMEM;
-	memcpy(field->value, last->value, old_len);
-	field->value[old_len] = ' ';
-	memcpy(field->value + old_len + 1, value, value_len);
-	field->value[old_len + 1 + value_len] = '\0';
-	TAILQ_REMOVE(headers, last, next);
-	ev_http_field_free_(last);
-	TAILQ_INSERT_TAIL(headers, field, next);
+	fold->field->value[fold->len] = ' ';
+	memcpy(fold->field->value + fold->len + 1, value, value_len);
+	fold->field->value[len] = '\0';
+	fold->len = len;
 	return 0;
 }
 

@@ -19,10 +19,19 @@ void ev_http_field_free_(struct evkeyval *field);
 /* Appends with no check of what is in it. 0, or -ENOMEM. */
 int ev_http_headers_append_(struct evkeyvalq *headers, const char *key,
     size_t key_len, const char *value, size_t value_len);
+
+/* A value that grows line by line, with room for more: else a peer could have
+ * it copied whole for every byte. FIELD is NULL before the first fold of each
+ * entry. */
+struct ev_http_fold {
+	struct evkeyval *field;
+	size_t len;
+	size_t room;
+};
 /* Adds a space and VALUE to the value of the last entry: a folded line. 0,
  * -ENOMEM, or -EINVAL if there is no entry. */
-int ev_http_headers_extend_(
-    struct evkeyvalq *headers, const char *value, size_t value_len);
+int ev_http_headers_extend_(struct evkeyvalq *headers,
+    struct ev_http_fold *fold, const char *value, size_t value_len);
 
 /* The fields named KEY as one comma-separated list has TOKEN in it, in any case
  * of letters (Connection: keep-alive, Upgrade). */

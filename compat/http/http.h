@@ -98,6 +98,9 @@ struct evhttp_connection {
 	enum ev_http_framing framing;
 	struct ev_http_chunked chunks;
 	size_t scanned; /* bytes of input that hold no end of line */
+	/* A server's: since when a head has been coming, by ev_http_clock_us_;
+	 * 0: none is half there. */
+	uint64_t head_since_us;
 
 	size_t max_headers;
 	uint64_t max_body;
@@ -169,7 +172,8 @@ struct ev_http_request {
 	struct evhttp_request pub;
 	struct evkeyvalq in;
 	struct evkeyvalq out;
-	unsigned fields;                 /* header fields read */
+	unsigned fields;                 /* lines of header fields read */
+	struct ev_http_fold fold;        /* of the last field */
 	char host[INET6_ADDRSTRLEN + 2]; /* remote_host, if it fits */
 };
 
@@ -269,6 +273,10 @@ int ev_http_dial_after_(
 /* serve.c */
 void ev_http_serve_accept_(struct evhttp *http, evutil_socket_t fd,
     const struct sockaddr *sa, int len);
+/* A connection from SA on BEV, which is its own from then on. NULL if memory is
+ * short. */
+struct evhttp_connection *ev_http_serve_begin_(struct evhttp *http,
+    struct bufferevent *bev, const struct sockaddr *sa, int len);
 /* NULL if memory is short. */
 struct evhttp_request *ev_http_serve_request_new_(
     struct evhttp_connection *evcon);
@@ -309,7 +317,8 @@ void ev_http_send_page_(struct evhttp_request *req, const char *html);
 /* The usual phrase of a response code. */
 const char *ev_http_reason_(int code);
 
-/* date.c: the current date as RFC 9110 wants it. */
+/* date.c: the current date as RFC 9110 wants it; a clock that is not set. */
 const char *ev_http_date_(void);
+uint64_t ev_http_clock_us_(void);
 
 #endif

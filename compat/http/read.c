@@ -194,6 +194,23 @@ begin_body(struct evhttp_connection *evcon, struct evhttp_request *req)
 	return MORE_DATA_EXPECTED;
 }
 
+/* The head of a request has the time that is set for the connection, from its
+ * first bytes on: a peer that sends a byte now and then never runs into the
+ * timeout of the bufferevent. */
+static bool
+head_is_late(struct evhttp_connection *evcon)
+{
+	const struct timeval *tv = &evcon->timeout;
+	uint64_t now = ev_http_clock_us_(), limit;
+
+	limit = evutil_timerisset(tv)
+		    ? (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec
+		    : (uint64_t)EV_HTTP_TIMEOUT * 1000000;
+	if (evcon->head_since_us == 0)
+		evcon->head_since_us = now;
+	return now - evcon->head_since_us > limit;
+}
+
 static enum message_read_status
 read_some(struct evhttp_connection *evcon, struct evhttp_request *req)
 {
@@ -238,11 +255,17 @@ current(struct evhttp_connection *evcon)
 void
 ev_http_read_(struct evhttp_connection *evcon)
 {
+	enum message_read_status status;
 	struct evhttp_request *req;
 
 	if (!is_reading(evcon) || (req = current(evcon)) == NULL)
 		return;
-	switch (read_some(evcon, req)) {
+	status = read_some(evcon, req);
+	if (status != MORE_DATA_EXPECTED || evcon->state > EV_HTTP_HEADERS)
+		evcon->head_since_us = 0;
+	else if (evcon->server != NULL && head_is_late(evcon))
+		evhttp_connection_fail_(evcon, EVREQ_HTTP_TIMEOUT);
+	switch (status) {
 	case ALL_DATA_READ:
 		if (evcon->server != NULL)
 			ev_http_serve_handle_(evcon);

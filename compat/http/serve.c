@@ -54,21 +54,20 @@ set_peer(struct evhttp_connection *evcon, const struct sockaddr *sa, int len)
 	evcon->has_peer = true;
 }
 
-void
-ev_http_serve_accept_(
-    struct evhttp *http, evutil_socket_t fd, const struct sockaddr *sa, int len)
+struct evhttp_connection *
+ev_http_serve_begin_(struct evhttp *http, struct bufferevent *bev,
+    const struct sockaddr *sa, int len)
 {
-	struct bufferevent *bev = make_bev(http, fd);
-	struct evhttp_connection *evcon = NULL;
+	struct evhttp_connection *evcon =
+	    ev_http_conn_new_(bufferevent_get_base(bev), bev);
 
-	if (bev == NULL)
-		goto fail;
-	evcon = ev_http_conn_new_(bufferevent_get_base(bev), bev);
 	if (evcon == NULL)
-		goto fail;
+		return NULL;
 	evcon->address = peer_text(sa, &evcon->port);
-	if (evcon->address == NULL)
-		goto fail;
+	if (evcon->address == NULL) {
+		mm_free(evcon);
+		return NULL;
+	}
 	set_peer(evcon, sa, len);
 	evcon->server = http;
 	evcon->max_headers = http->max_headers;
@@ -81,10 +80,18 @@ ev_http_serve_accept_(
 	ev_http_conn_start_(evcon);
 	ev_http_conn_apply_timeouts_(evcon);
 	ev_http_conn_want_input_(evcon);
-	return;
-fail:
+	return evcon;
+}
+
+void
+ev_http_serve_accept_(
+    struct evhttp *http, evutil_socket_t fd, const struct sockaddr *sa, int len)
+{
+	struct bufferevent *bev = make_bev(http, fd);
+
+	if (bev != NULL && ev_http_serve_begin_(http, bev, sa, len) != NULL)
+		return;
 	event_warn("%s: a connection is dropped", __func__);
-	mm_free(evcon);
 	if (bev != NULL) {
 		bufferevent_setfd(bev, -1);
 		bufferevent_free(bev);

@@ -1,27 +1,16 @@
-/* Fuzzes evdns's reading and writing of messages; nothing else is linked:
- *
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. \
- *       regress/fuzz/fuzz_dns.c compat/dns/name.c compat/dns/packet.c \
- *       compat/dns/reply.c -o fuzz_dns && ./fuzz_dns -max_len=2000 corpus
+/* Fuzzes evdns's reading and writing of messages.
  *
  * The first byte of the input chooses what the rest is: an answer to a question
  * of ours, or a request to our server. What was read is used, and what was
  * written must be readable again. Input and output are exact pieces of the
  * heap. */
+#include "fuzz.h"
+
 #include "compat/dns/reply.h"
 
 #include <event2/dns.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void
 copy_addresses(const struct ev_dns_answer *answer)

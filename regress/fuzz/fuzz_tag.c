@@ -1,28 +1,15 @@
-/* Fuzzes the reading of tagged records:
- *
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. \
- *       regress/fuzz/fuzz_tag.c compat/rpc/tag.c compat/rpc/wire.c \
- *       -L.libs -levent_core -o fuzz_tag && ./fuzz_tag -max_len=200 corpus
+/* Fuzzes the reading of tagged records.
  *
  * The first byte of the input says how the rest is divided into pieces of the
  * buffer and what is read. Each piece is an exact piece of the heap; what could
  * be read is written again, and must be readable again. */
+#include "fuzz.h"
+
 #include <event2/buffer.h>
 #include <event2/tag.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void
 free_piece(const void *data, size_t len, void *arg)

@@ -6,7 +6,8 @@ dns_libs = libunit_dns.la $(UNIT_LIBS)
 
 dns_tests = %D%/t_name %D%/t_packet %D%/t_reply %D%/t_conf %D%/t_hosts \
 	%D%/t_search %D%/t_resolve %D%/t_servers %D%/t_cancel \
-	%D%/t_getaddrinfo %D%/t_serve %D%/t_threads %D%/t_memory
+	%D%/t_getaddrinfo %D%/t_limits %D%/t_serve %D%/t_threads \
+	%D%/t_memory
 check_PROGRAMS += $(dns_tests)
 TESTS += $(dns_tests)
 
@@ -51,6 +52,10 @@ TESTS += $(dns_tests)
 %C%_t_getaddrinfo_SOURCES = %D%/t_getaddrinfo.c %D%/fake.c %D%/resolver.c
 %C%_t_getaddrinfo_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_getaddrinfo_LDADD = $(dns_libs)
+
+%C%_t_limits_SOURCES = %D%/t_limits.c
+%C%_t_limits_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_limits_LDADD = $(dns_libs)
 
 %C%_t_serve_SOURCES = %D%/t_serve.c %D%/fake.c
 %C%_t_serve_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -88,27 +88,6 @@ refuses_loops(void **state)
 	assert_int_equal(read_at("\377\377", 2, 0, out, &end), -EBADMSG);
 }
 
-/* A long chain of pointers, each one step back, ends. */
-static void
-follows_a_long_chain(void **state)
-{
-	uint8_t msg[2 + 2 * 8000];
-	char out[EV_DNS_NAME_SIZE];
-	size_t end, len = 1;
-
-	(void)state;
-	msg[0] = 0;
-	for (size_t at = 0; len + 2 <= sizeof(msg); at = len, len += 2) {
-		size_t to = at == 0 ? 0 : len - 2;
-
-		msg[len] = (uint8_t)(0xc0 | to >> 8);
-		msg[len + 1] = (uint8_t)to;
-	}
-	assert_int_equal(read_at(msg, len, len - 2, out, &end), 0);
-	assert_string_equal(out, "");
-	assert_int_equal(end, len);
-}
-
 static void
 refuses_odd_labels(void **state)
 {
@@ -421,7 +400,6 @@ main(void)
 	    cmocka_unit_test(reads_plain_and_compressed),
 	    cmocka_unit_test(refuses_what_ends_too_early),
 	    cmocka_unit_test(refuses_loops),
-	    cmocka_unit_test(follows_a_long_chain),
 	    cmocka_unit_test(refuses_odd_labels),
 	    cmocka_unit_test(reads_up_to_255_bytes),
 	    cmocka_unit_test(counts_what_pointers_lead_to),

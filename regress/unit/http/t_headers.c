@@ -76,9 +76,12 @@ test_foreign_entry(void **state)
 static void
 test_extend(void **state)
 {
-	assert_int_equal(ev_http_headers_extend_(&list, "x", 1), -EINVAL);
+	struct ev_http_fold fold = {0};
+
+	assert_int_equal(
+	    ev_http_headers_extend_(&list, &fold, "x", 1), -EINVAL);
 	assert_int_equal(ev_http_headers_append_(&list, "Key", 3, "ab", 2), 0);
-	assert_int_equal(ev_http_headers_extend_(&list, "cd", 2), 0);
+	assert_int_equal(ev_http_headers_extend_(&list, &fold, "cd", 2), 0);
 	assert_string_equal(evhttp_find_header(&list, "key"), "ab cd");
 }
 
