@@ -154,6 +154,30 @@ accepts_all_that_wait(void **state)
 	evconnlistener_free(lev);
 }
 
+/* However many, one turn takes them; few and many in turn. */
+static void
+accepts_few_and_many(void **state)
+{
+	static const int waiting[] = {1, 40, 2, 1, 9, 8, 40, 40};
+	struct event_base *base = *state;
+	struct accepts a = {0};
+	struct evconnlistener *lev =
+	    new_listener(base, LEV_OPT_CLOSE_ON_FREE, &a);
+	struct sockaddr_in sin = address_of(lev);
+	int fd[40], i;
+
+	for (size_t turn = 0; turn < sizeof(waiting) / sizeof(int); turn++) {
+		for (i = 0; i < waiting[turn]; i++)
+			fd[i] = client_of(&sin);
+		a.n = 0;
+		event_base_loop(base, EVLOOP_ONCE);
+		assert_int_equal(a.n, waiting[turn]);
+		for (i = 0; i < waiting[turn]; i++)
+			close(fd[i]);
+	}
+	evconnlistener_free(lev);
+}
+
 static void
 sockets_may_stay_blocking(void **state)
 {
@@ -533,6 +557,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    BASE(accepts_all_that_wait),
+	    BASE(accepts_few_and_many),
 	    BASE(sockets_may_stay_blocking),
 	    BASE(enabled_and_disabled),
 	    BASE(without_a_callback_it_waits),
