@@ -12,7 +12,7 @@ root_hindrance() {
 		echo "only root can make a root"
 		return
 	fi
-	for name in debootstrap unshare chroot; do
+	for name in debootstrap unshare setpriv chroot; do
 		if ! command -v "$name" >/dev/null; then
 			echo "there is no $name"
 			return
@@ -23,13 +23,14 @@ root_hindrance() {
 }
 
 # enter PREFIX ROOT COMMAND...: as root, for ROOT_SECONDS at most, with a command
-# in front that may change what the whole of it sees.
+# in front that may change what the whole of it sees. It does not outlive who has
+# called it.
 enter() {
 	local prefix=$1
 	shift
 	# shellcheck disable=SC2016
-	timeout -s KILL "${ROOT_SECONDS:-300}" $prefix \
-		unshare -m -p -f --kill-child sh -c '
+	setpriv --pdeathsig KILL timeout -s KILL "${ROOT_SECONDS:-300}" \
+		setpriv --pdeathsig KILL $prefix unshare -m -p -f --kill-child sh -c '
 		root=$1
 		shift
 		mount -t proc proc "$root/proc"
