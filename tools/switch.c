@@ -16,7 +16,7 @@
 #include "tools/program.h"
 
 #define CONF_DIR  "/etc/ld.so.conf.d"
-#define FILE_NAME (SWITCH_FILE + sizeof(CONF_DIR))
+#define FILE_NAME (&SWITCH_FILE[sizeof(CONF_DIR)])
 #define NEW_NAME  ".00-libevent-aio.new" /* no *.conf: ldconfig skips it */
 #define CACHE     "/etc/ld.so.cache"
 
