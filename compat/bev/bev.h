@@ -68,8 +68,9 @@ enum ev_bev_connecting {
 	EV_BEV_CONN_REFUSED,
 };
 
+/* UNKNOWN -> one of the others, once it is no socket, or a file is sent. */
 enum ev_bev_fd_mode {
-	EV_BEV_FD_UNKNOWN,
+	EV_BEV_FD_UNKNOWN, /* taken for a socket: send(2) need not block */
 	EV_BEV_FD_NONBLOCKING,
 	EV_BEV_FD_BLOCKING,
 };
@@ -130,6 +131,8 @@ struct bev_private {
 	/* The deferred pass. */
 	uint8_t todo;
 	bool scheduled;
+	/* What there will be to do is looked at when the callback is back. */
+	bool held;
 	short eventcb_pending; /* BEV_EVENT_* not told yet */
 	int errno_pending;     /* and the error to tell with them */
 	struct event_callback deferred;
@@ -142,8 +145,7 @@ struct bev_private {
 	bool write_armed;
 
 	uint8_t connecting; /* enum ev_bev_connecting */
-	/* Of this descriptor: whether writing may be tried without polling
-	 * (it does not block); it has been writable; enabling EV_WRITE was
+	/* Of this descriptor: how to write without blocking; it has been writable; enabling EV_WRITE was
 	 * answered with a pass once. */
 	uint8_t fd_mode; /* enum ev_bev_fd_mode */
 	bool fd_used;
@@ -316,6 +318,11 @@ void ev_bev_run_writecb_(struct bev_private *b, int options);
 void ev_bev_run_eventcb_(struct bev_private *b, short what, int options);
 void ev_bev_trigger_(struct bev_private *b, short iotype, int options);
 void ev_bev_schedule_work_(struct bev_private *b);
+/* Around callbacks that an event of B runs: what there is to do afterwards is
+ * scheduled by the second; work, though, is done at once, for the loop is as
+ * near as it would be in the deferred pass. Locked. */
+void ev_bev_hold_(struct bev_private *b);
+void ev_bev_release_(struct bev_private *b);
 /* Forgets what is scheduled and pending. Locked. */
 void ev_bev_deferred_cancel_(struct bev_private *b);
 /* Around a change of base or priority: takes the pass out of the loop; true if

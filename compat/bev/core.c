@@ -25,9 +25,24 @@ parent_unref(struct bufferevent *bev)
 	bufferevent_decref(bev);
 }
 
-static const struct ev_buffer_parent_ops parent_ops = {
+static void
+output_added(struct bufferevent *bev)
+{
+	struct bev_private *b = ev_bev_private(bev);
+
+	if (ev_bev_may_write(b))
+		bev->be_ops->output_added(b);
+}
+
+static const struct ev_buffer_parent_ops input_ops = {
     .ref = parent_ref,
     .unref = parent_unref,
+};
+
+static const struct ev_buffer_parent_ops output_ops = {
+    .ref = parent_ref,
+    .unref = parent_unref,
+    .added = output_added,
 };
 
 const struct bev_services ev_bev_services_ = {
@@ -58,33 +73,17 @@ const struct bev_services ev_bev_services_ = {
     .trim = ev_buffer_trim_,
 };
 
-static void
-output_changed(
-    struct evbuffer *buf, const struct evbuffer_cb_info *info, void *arg)
-{
-	struct bev_private *b = arg;
-
-	(void)buf;
-	if (info->n_added > 0 && ev_bev_may_write(b))
-		b->bev.be_ops->output_added(b);
-}
-
 static int
 init_buffers(struct bev_private *b)
 {
 	struct bufferevent *bev = &b->bev;
-	struct evbuffer_cb_entry *cb;
 
 	bev->input = evbuffer_new();
 	bev->output = evbuffer_new();
 	if (bev->input == NULL || bev->output == NULL)
 		return -1;
-	cb = evbuffer_add_cb(bev->output, output_changed, b);
-	if (cb == NULL)
-		return -1;
-	evbuffer_cb_set_flags(bev->output, cb, EVBUFFER_CB_NODEFER);
-	ev_buffer_set_parent_(bev->input, bev, &parent_ops);
-	ev_buffer_set_parent_(bev->output, bev, &parent_ops);
+	ev_buffer_set_parent_(bev->input, bev, &input_ops);
+	ev_buffer_set_parent_(bev->output, bev, &output_ops);
 	return 0;
 }
 

@@ -29,7 +29,7 @@ schedule(struct bev_private *b)
 {
 	struct event_base *base;
 
-	if (b->scheduled || b->freed)
+	if (b->scheduled || b->held || b->freed)
 		return;
 	base = ev_bev_base_(b);
 	if (base == NULL)
@@ -168,6 +168,33 @@ run_pending_callbacks(struct bev_private *b)
 }
 
 static void
+do_work(struct bev_private *b)
+{
+	if (b->freed || (b->todo & EV_BEV_TODO_WORK) == 0)
+		return;
+	b->todo &= ~EV_BEV_TODO_WORK;
+	if (b->bev.be_ops->work != NULL)
+		b->bev.be_ops->work(b);
+}
+
+void
+ev_bev_hold_(struct bev_private *b)
+{
+	b->held = true;
+}
+
+void
+ev_bev_release_(struct bev_private *b)
+{
+	b->held = false;
+	if (b->todo == 0 && b->eventcb_pending == 0)
+		return;
+	if (!b->scheduled)
+		do_work(b);
+	ev_bev_deferred_resume_(b);
+}
+
+static void
 run_pass(struct event_callback *cb, void *arg)
 {
 	struct bev_private *b = arg;
@@ -175,11 +202,7 @@ run_pass(struct event_callback *cb, void *arg)
 	(void)cb;
 	ev_bev_lock_ref_(b);
 	b->scheduled = false;
-	if (!b->freed && (b->todo & EV_BEV_TODO_WORK) != 0) {
-		b->todo &= ~EV_BEV_TODO_WORK;
-		if (b->bev.be_ops->work != NULL)
-			b->bev.be_ops->work(b);
-	}
+	do_work(b);
 	run_pending_callbacks(b);
 	ev_bev_unlock_unref_(b);
 }

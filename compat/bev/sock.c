@@ -14,7 +14,8 @@
  *   themselves, so a descriptor that was never seen writable is asked by
  * poll(2).
  * - A blocking descriptor must not be written without polling: that would block
- *   the loop where libevent's does not.
+ *   the loop where libevent's does not. A socket is sent to instead, which can
+ *   be told not to block; what is none shows by ENOTSOCK.
  * - Input and output are frozen for the user at the ends that are ours.
  */
 #include "compat/bev/bev.h"
@@ -155,15 +156,49 @@ continue_writing(struct bev_private *b)
 		ev_bev_arm_(b, EV_WRITE);
 }
 
+static bool
+fd_is_nonblocking(struct bev_private *b)
+{
+	int flags;
+
+	if (b->fd_mode == EV_BEV_FD_UNKNOWN) {
+		flags = fcntl(sock_getfd(b), F_GETFL);
+		b->fd_mode = flags >= 0 && (flags & O_NONBLOCK) == 0
+				 ? EV_BEV_FD_BLOCKING
+				 : EV_BEV_FD_NONBLOCKING;
+	}
+	return b->fd_mode == EV_BEV_FD_NONBLOCKING;
+}
+
+/* One write; -EAGAIN also if the descriptor has to be polled before, and was
+ * not. */
+static ev_ssize_t
+write_once(struct bev_private *b, size_t max, bool polled)
+{
+	struct evbuffer *output = b->bev.output;
+	evutil_socket_t fd = sock_getfd(b);
+	ev_ssize_t n;
+
+	if (b->fd_mode == EV_BEV_FD_UNKNOWN &&
+	    !ev_buffer_begins_with_file_(output)) {
+		n = ev_buffer_send_(output, fd, max);
+		if (n != -ENOTSOCK)
+			return n;
+	}
+	if (!fd_is_nonblocking(b) && !polled)
+		return -EAGAIN;
+	return ev_buffer_write_(output, fd, max);
+}
+
 static void
-write_some(struct bev_private *b)
+write_some(struct bev_private *b, bool polled)
 {
 	size_t max = write_size(b);
 	ev_ssize_t n;
 
 	if (max == 0)
 		return; /* suspended for lack of bandwidth */
-	n = ev_buffer_write_(b->bev.output, sock_getfd(b), max);
+	n = write_once(b, max, polled);
 	if (n > 0) {
 		b->fd_used = true;
 		if (b->limit != NULL)
@@ -185,25 +220,11 @@ output_ready(struct bev_private *b)
 {
 	b->fd_used = true;
 	if (ev_buffer_len_(b->bev.output) > 0) {
-		write_some(b);
+		write_some(b, true);
 		return;
 	}
 	ev_bev_disarm_(b, EV_WRITE);
 	ev_bev_trigger_(b, EV_WRITE, 0);
-}
-
-static bool
-fd_is_nonblocking(struct bev_private *b)
-{
-	int flags;
-
-	if (b->fd_mode == EV_BEV_FD_UNKNOWN) {
-		flags = fcntl(sock_getfd(b), F_GETFL);
-		b->fd_mode = flags >= 0 && (flags & O_NONBLOCK) == 0
-				 ? EV_BEV_FD_BLOCKING
-				 : EV_BEV_FD_NONBLOCKING;
-	}
-	return b->fd_mode == EV_BEV_FD_NONBLOCKING;
 }
 
 static bool
@@ -258,10 +279,7 @@ sock_work(struct bev_private *b)
 	if (!ev_bev_may_write(b) || b->write_armed)
 		return;
 	if (ev_buffer_len_(b->bev.output) > 0) {
-		if (fd_is_nonblocking(b))
-			write_some(b);
-		else
-			ev_bev_arm_(b, EV_WRITE);
+		write_some(b, false);
 	} else if (b->bev.writecb != NULL) {
 		if (fd_is_writable(b))
 			output_ready(b);
@@ -287,8 +305,11 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (b->connecting != EV_BEV_CONN_IDLE && !told_connected(b))
 		goto out;
-	if (ev_bev_may_read(b))
+	if (ev_bev_may_read(b)) {
+		ev_bev_hold_(b);
 		read_some(b);
+		ev_bev_release_(b);
+	}
 out:
 	ev_bev_unlock_unref_(b);
 }

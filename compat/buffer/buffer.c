@@ -102,6 +102,7 @@ ev_buffer_set_parent_(struct evbuffer *buf, struct bufferevent *bev,
 	ev_lock(buf->lock);
 	buf->parent = bev;
 	buf->parent_ops = ops;
+	buf->tells_parent = ops != NULL && ops->added != NULL;
 	ev_unlock(buf->lock);
 }
 

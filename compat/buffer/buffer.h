@@ -49,12 +49,16 @@ struct evbuffer_chain {
 
 struct ev_buffer_deferral;
 
-/* How a buffer keeps the bufferevent alive that it is part of while a deferred
- * callback of it is pending. Both are called with the buffer's lock held or
- * not; they take the lock (which is recursive) themselves. */
+/* What a buffer asks of the bufferevent that it is part of. */
 struct ev_buffer_parent_ops {
+	/* Keep it alive while a deferred callback of the buffer is pending.
+	 * Both are called with the buffer's lock held or not; they take the
+	 * lock (which is recursive) themselves. */
 	void (*ref)(struct bufferevent *bev);
 	void (*unref)(struct bufferevent *bev);
+	/* Locked. Bytes were added to the buffer, and its callbacks, if they
+	 * are not deferred, have been told. NULL: nobody asks. */
+	void (*added)(struct bufferevent *bev);
 };
 
 struct evbuffer {
@@ -77,6 +81,7 @@ struct evbuffer {
 	unsigned freeze_end : 1;
 	unsigned drains_to_fd : 1;
 	unsigned has_dead_callbacks : 1;
+	unsigned tells_parent : 1; /* parent_ops->added is not NULL */
 	unsigned cb_depth; /* callbacks running now, nested */
 
 	struct ev_buffer_deferral *deferral; /* NULL: callbacks run at once */
@@ -140,6 +145,13 @@ ev_ssize_t ev_buffer_read_(
  * and drains them. Returns the count or -errno; 0 if there was nothing. */
 ev_ssize_t ev_buffer_write_(
     struct evbuffer *buf, evutil_socket_t fd, size_t max);
+/* Locked. The same for a socket, by send(2) or sendmsg(2): never blocks, whatever
+ * the mode of the socket. BUF begins with bytes in memory. -ENOTSOCK if it is
+ * none. */
+ev_ssize_t ev_buffer_send_(
+    struct evbuffer *buf, evutil_socket_t fd, size_t max);
+/* Locked. Does BUF begin with a part of a file that sendfile(2) would take? */
+bool ev_buffer_begins_with_file_(const struct evbuffer *buf);
 
 /* Locked. As the public functions of that name, without regard to freezing.
  * 0 or a count, or -errno. */

@@ -219,11 +219,19 @@ ev_buffer_forget_changes_(struct evbuffer *buf)
 	buf->n_deleted = 0;
 }
 
+/* Is there anybody to tell of what changed? */
+static inline bool
+ev_buffer_is_watched_(const struct evbuffer *buf)
+{
+	return buf->callbacks != NULL ||
+	       (buf->tells_parent && buf->n_added != 0);
+}
+
 /* The end of a public function: callbacks, then the lock. */
 static inline void
 ev_buffer_finish_(struct evbuffer *buf)
 {
-	if (__builtin_expect(buf->callbacks == NULL, 1)) {
+	if (__builtin_expect(!ev_buffer_is_watched_(buf), 1)) {
 		ev_buffer_forget_changes_(buf);
 		ev_unlock(buf->lock);
 	} else {
@@ -236,7 +244,7 @@ ev_buffer_finish_(struct evbuffer *buf)
 static inline void
 ev_buffer_finish2_(struct evbuffer *a, struct evbuffer *b)
 {
-	if (a->callbacks != NULL || b->callbacks != NULL) {
+	if (ev_buffer_is_watched_(a) || ev_buffer_is_watched_(b)) {
 		ev_buffer_run2_and_unlock_(a, b);
 		return;
 	}

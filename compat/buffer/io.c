@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -129,14 +130,31 @@ evbuffer_read(struct evbuffer *buffer, evutil_socket_t fd, int howmuch)
 	return (int)n;
 }
 
+static ev_ssize_t
+write_vec(evutil_socket_t fd, struct iovec *vec, int n_vec, bool is_socket)
+{
+	struct msghdr msg = {.msg_iov = vec, .msg_iovlen = (size_t)n_vec};
+	ev_ssize_t n;
+
+	if (is_socket && n_vec == 1)
+		n = send(fd, vec->iov_base, vec->iov_len, MSG_DONTWAIT);
+	else if (is_socket)
+		n = sendmsg(fd, &msg, MSG_DONTWAIT);
+	else if (n_vec == 1)
+		n = write(fd, vec->iov_base, vec->iov_len);
+	else
+		n = writev(fd, vec, n_vec);
+	return n < 0 ? -errno : n;
+}
+
 /* At most MAX bytes of the chains that are in memory, up to the first that is
  * not. */
 static ev_ssize_t
-write_memory(struct evbuffer *buf, evutil_socket_t fd, size_t max)
+write_memory(
+    struct evbuffer *buf, evutil_socket_t fd, size_t max, bool is_socket)
 {
 	struct iovec vec[WRITE_EXTENTS];
 	struct evbuffer_chain *c = buf->first;
-	ev_ssize_t n;
 	int i = 0;
 
 	for (; max != 0 && i < WRITE_EXTENTS; c = c->next) {
@@ -147,11 +165,7 @@ write_memory(struct evbuffer *buf, evutil_socket_t fd, size_t max)
 		max -= vec[i].iov_len;
 		i++;
 	}
-	if (i == 1)
-		n = write(fd, vec[0].iov_base, vec[0].iov_len);
-	else
-		n = writev(fd, vec, i);
-	return n < 0 ? -errno : n;
+	return write_vec(fd, vec, i, is_socket);
 }
 
 static ev_ssize_t
@@ -177,7 +191,7 @@ write_once(struct evbuffer *buf, evutil_socket_t fd, size_t max)
 	if (max == 0)
 		return 0;
 	if (!(c->flags & EV_CHAIN_KERNEL)) {
-		n = write_memory(buf, fd, max);
+		n = write_memory(buf, fd, max, false);
 	} else {
 		n = write_file(c, fd, max);
 		/* Not for this kind of descriptor or file: through memory. */
@@ -185,7 +199,7 @@ write_once(struct evbuffer *buf, evutil_socket_t fd, size_t max)
 			r = ev_chain_load_(c);
 			if (r < 0)
 				return r;
-			n = write_memory(buf, fd, max);
+			n = write_memory(buf, fd, max, false);
 		}
 	}
 	if (n > 0)
@@ -201,6 +215,29 @@ ev_buffer_write_(struct evbuffer *buf, evutil_socket_t fd, size_t max)
 	if (n > 0)
 		ev_buffer_invoke_callbacks_(buf);
 	return n;
+}
+
+ev_ssize_t
+ev_buffer_send_(struct evbuffer *buf, evutil_socket_t fd, size_t max)
+{
+	ev_ssize_t n;
+
+	if (max > buf->total_len)
+		max = buf->total_len;
+	if (max == 0)
+		return 0;
+	n = write_memory(buf, fd, max, true);
+	if (n > 0) {
+		ev_buffer_consume_(buf, (size_t)n);
+		ev_buffer_invoke_callbacks_(buf);
+	}
+	return n;
+}
+
+bool
+ev_buffer_begins_with_file_(const struct evbuffer *buf)
+{
+	return buf->total_len != 0 && (buf->first->flags & EV_CHAIN_KERNEL);
 }
 
 int

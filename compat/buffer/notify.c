@@ -120,13 +120,9 @@ schedule(struct evbuffer *buf)
 		d->parent_ops->ref(d->parent);
 }
 
-void
-ev_buffer_invoke_callbacks_(struct evbuffer *buf)
+static void
+tell_callbacks(struct evbuffer *buf)
 {
-	if (buf->callbacks == NULL) {
-		ev_buffer_forget_changes_(buf);
-		return;
-	}
 	if (buf->n_added == 0 && buf->n_deleted == 0)
 		return;
 	if (buf->deferral != NULL) {
@@ -136,6 +132,20 @@ ev_buffer_invoke_callbacks_(struct evbuffer *buf)
 		run_callbacks(
 		    buf, EVBUFFER_CB_ENABLED, EVBUFFER_CB_ENABLED, true);
 	}
+}
+
+/* The parent may move the data on: it comes last. */
+void
+ev_buffer_invoke_callbacks_(struct evbuffer *buf)
+{
+	bool added = buf->tells_parent && buf->n_added != 0;
+
+	if (buf->callbacks == NULL)
+		ev_buffer_forget_changes_(buf);
+	else
+		tell_callbacks(buf);
+	if (added && buf->tells_parent)
+		buf->parent_ops->added(buf->parent);
 }
 
 void

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -97,6 +98,101 @@ blocking_descriptor_is_polled_first(void **state)
 	run_until(w, calls.n_write == 1);
 	drain_fd(w->fd[1], &got);
 	assert_int_equal(got, filled + 10);
+	bufferevent_free(bev);
+}
+
+/* The same for what is no socket; and a part of a file to a socket. */
+static void
+blocking_pipe_is_polled_first(void **state)
+{
+	struct world *w = *state;
+	struct calls calls = {0};
+	struct bufferevent *bev;
+	char block[4096] = "";
+	size_t filled = 0;
+	int fd[2];
+
+	assert_int_equal(pipe(fd), 0);
+	evutil_make_socket_nonblocking(fd[1]);
+	while (write(fd[1], block, sizeof(block)) > 0)
+		filled += sizeof(block);
+	fcntl(fd[1], F_SETFL, 0);
+	bev = bufferevent_socket_new(w->base, fd[1], BEV_OPT_CLOSE_ON_FREE);
+	log_calls(bev, &calls);
+	add_stream(bufferevent_get_output(bev), 0, 10);
+	run_ready(w);
+	assert_true(write_is_polled(bev));
+	while (filled > 0)
+		filled -= (size_t)read(fd[0], block, sizeof(block));
+	run_until(w, calls.n_write == 1);
+	assert_int_equal(read(fd[0], block, sizeof(block)), 10);
+	check_stream(block, 0, 10);
+	assert_int_equal(calls.n_event, 0);
+	bufferevent_free(bev);
+	run_ready(w);
+	close(fd[0]);
+}
+
+static void
+file_to_a_blocking_socket(void **state)
+{
+	struct world *w = *state;
+	struct calls calls = {0};
+	struct bufferevent *bev = new_bev(w, 0, &calls);
+	struct evbuffer *output = bufferevent_get_output(bev);
+	char name[] = "/tmp/t_sock_XXXXXX";
+	int file = mkstemp(name);
+	unsigned char block[1000];
+	size_t i, filled, got = 0;
+
+	unlink(name);
+	filled = send_all(w->fd[0], 0, 16 << 20);
+	for (i = 0; i < sizeof(block); i++)
+		block[i] = stream_byte(filled + i);
+	assert_int_equal(write(file, block, sizeof(block)), sizeof(block));
+	fcntl(w->fd[0], F_SETFL, fcntl(w->fd[0], F_GETFL) & ~O_NONBLOCK);
+	assert_int_equal(
+	    evbuffer_add_file(output, file, 0, (ev_off_t)sizeof(block)), 0);
+	add_stream(output, filled + sizeof(block), 10);
+	run_ready(w);
+	assert_true(write_is_polled(bev));
+	drain_fd(w->fd[1], &got);
+	run_until(w, evbuffer_get_length(output) == 0);
+	drain_fd(w->fd[1], &got);
+	assert_int_equal(got, filled + sizeof(block) + 10);
+	assert_int_equal(calls.n_event, 0);
+	bufferevent_free(bev);
+}
+
+/* What the read callback answers is on its way when it is back, in the same
+ * pass; and what several of them add goes out by one write. */
+static void
+count_and_answer(struct bufferevent *bev, void *arg)
+{
+	struct calls *calls = arg;
+
+	calls->n_read++;
+	evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+	add_stream(bufferevent_get_output(bev), 0, 5);
+	add_stream(bufferevent_get_output(bev), 5, 5);
+	event_base_loopbreak(bufferevent_get_base(bev));
+}
+
+static void
+answer_goes_out_behind_the_read_callback(void **state)
+{
+	struct world *w = *state;
+	struct calls calls = {0};
+	struct bufferevent *bev = new_bev(w, 0, &calls);
+	size_t got = 0;
+
+	bufferevent_setcb(bev, count_and_answer, NULL, NULL, &calls);
+	bufferevent_enable(bev, EV_READ);
+	send_all(w->fd[1], 0, 1);
+	run_ready(w);
+	assert_int_equal(calls.n_read, 1);
+	drain_fd(w->fd[1], &got);
+	assert_int_equal(got, 10);
 	bufferevent_free(bev);
 }
 
@@ -731,6 +827,9 @@ main(void)
 	    WORLD(write_goes_out_without_polling),
 	    WORLD(full_socket_is_polled),
 	    WORLD(blocking_descriptor_is_polled_first),
+	    WORLD(blocking_pipe_is_polled_first),
+	    WORLD(file_to_a_blocking_socket),
+	    WORLD(answer_goes_out_behind_the_read_callback),
 	    WORLD(enabling_write_calls_back),
 	    WORLD(enabling_before_setcb_calls_back),
 	    WORLD(enabling_write_waits_for_a_full_socket),

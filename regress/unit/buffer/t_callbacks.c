@@ -239,11 +239,57 @@ unref_parent(struct bufferevent *bev)
 	parent_refs--;
 }
 
+static int parent_told;
+
+static void
+tell_parent(struct bufferevent *bev)
+{
+	assert_ptr_equal(bev, &parent_refs);
+	parent_told++;
+}
+
+/* Of what is added only, once for each change, with callbacks and without. */
+static void
+test_parent_is_told(void **state)
+{
+	static const struct ev_buffer_parent_ops ops = {.added = tell_parent};
+	char text[] = "abcd";
+	struct evbuffer_iovec vec[2] = {{text, 2}, {text + 2, 2}};
+	struct evbuffer *a = evbuffer_new(), *b = evbuffer_new();
+
+	(void)state;
+	ev_buffer_set_parent_(a, (struct bufferevent *)&parent_refs, &ops);
+	for (int i = 0; i < 2; i++) {
+		parent_told = 0;
+		assert_int_equal(evbuffer_add(a, "abcd", 4), 0);
+		assert_int_equal(parent_told, 1);
+		assert_int_equal(evbuffer_prepend(a, "xy", 2), 0);
+		assert_int_equal(parent_told, 2);
+		assert_int_equal(evbuffer_add(b, "z", 1), 0);
+		assert_int_equal(evbuffer_add_buffer(a, b), 0);
+		assert_int_equal(parent_told, 3);
+		assert_int_equal(evbuffer_drain(a, 3), 0);
+		assert_int_equal(evbuffer_add_buffer(b, a), 0);
+		assert_int_equal(parent_told, 3);
+		trace[0] = '\0';
+		assert_int_equal(evbuffer_add_iovec(a, vec, 2), 4);
+		assert_true(parent_told > 3);
+		assert_int_equal(evbuffer_drain(a, 4), 0);
+		assert_int_equal(evbuffer_drain(b, 4), 0);
+		evbuffer_add_cb(a, on_change, (void *)(uintptr_t) "then");
+	}
+	ev_buffer_set_parent_(a, NULL, NULL);
+	assert_int_equal(evbuffer_add(a, "abcd", 4), 0);
+	assert_false(parent_told > 5);
+	evbuffer_free(a);
+	evbuffer_free(b);
+}
+
 static void
 test_deferred(void **state)
 {
 	static const struct ev_buffer_parent_ops ops = {
-	    ref_parent, unref_parent};
+	    .ref = ref_parent, .unref = unref_parent};
 	struct event_base *base = event_base_new();
 	struct evbuffer *a = evbuffer_new();
 	struct evbuffer_cb_entry *now;
@@ -341,6 +387,7 @@ main(void)
 	    CB_TEST(test_changing_the_list),
 	    CB_TEST(test_nested),
 	    CB_TEST(test_freeing),
+	    CB_TEST(test_parent_is_told),
 	    CB_TEST(test_deferred),
 	    CB_TEST(test_freed_while_pending),
 	    CB_TEST(test_deferred_order),

@@ -73,7 +73,8 @@ nothing(struct bufferevent *bev)
 static void
 test_empty_buffers_hold_little(void **state)
 {
-	static const struct ev_buffer_parent_ops ops = {nothing, nothing};
+	static const struct ev_buffer_parent_ops ops = {
+	    .ref = nothing, .unref = nothing};
 	struct evbuffer *buf = evbuffer_new();
 
 	(void)state;
