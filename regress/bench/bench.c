@@ -23,6 +23,7 @@ static struct {
 	uint64_t value;
 } extra[EXTRAS];
 static int extras;
+static clockid_t cpu_clock = CLOCK_THREAD_CPUTIME_ID;
 
 /* ---- ends ---- */
 
@@ -68,6 +69,15 @@ bench_alloc(unsigned long count, unsigned long size)
 
 /* ---- options ---- */
 
+/* A lost event shows as a loop that waits for ever; children are stopped at
+ * exit. */
+static void
+on_alarm(int signal)
+{
+	(void)signal;
+	bench_fail("nothing more happens: an event was lost");
+}
+
 void
 bench_init(int argc, char **argv)
 {
@@ -75,7 +85,7 @@ bench_init(int argc, char **argv)
 
 	arguments = argc;
 	argument = argv;
-	/* A lost event shows as a loop that waits for ever. */
+	signal(SIGALRM, on_alarm);
 	alarm(HANG_S);
 	signal(SIGPIPE, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -129,23 +139,17 @@ bench_now(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
-uint64_t
-bench_thread(void)
+void
+bench_count_process(void)
 {
-	return read_clock(CLOCK_THREAD_CPUTIME_ID);
-}
-
-uint64_t
-bench_process(void)
-{
-	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+	cpu_clock = CLOCK_PROCESS_CPUTIME_ID;
 }
 
 /* The wall clock, which is read without a system call, is the inner one. */
 void
 bench_start(struct stopwatch *w)
 {
-	w->cpu_began = bench_thread();
+	w->cpu_began = read_clock(cpu_clock);
 	w->wall_began = bench_now();
 }
 
@@ -153,7 +157,7 @@ void
 bench_stop(struct stopwatch *w)
 {
 	w->wall_ns += bench_now() - w->wall_began;
-	w->cpu_ns += bench_thread() - w->cpu_began;
+	w->cpu_ns += read_clock(cpu_clock) - w->cpu_began;
 	w->stops++;
 }
 
@@ -203,6 +207,36 @@ bench_result(uint64_t ops, const struct stopwatch *w)
 	fflush(stdout);
 }
 
+/* ---- servers ---- */
+
+void
+meter_init(struct meter *m, unsigned long ops, unsigned long warm)
+{
+	memset(m, 0, sizeof(*m));
+	m->warm = bench_option("warm", warm);
+	m->total = m->warm + bench_option("ops", ops);
+	if (m->warm == 0)
+		bench_start(&m->watch);
+}
+
+bool
+meter_count(struct meter *m)
+{
+	if (++m->served == m->total)
+		bench_stop(&m->watch);
+	if (m->served == m->warm)
+		bench_start(&m->watch);
+	return m->served < m->total;
+}
+
+void
+meter_result(const struct meter *m)
+{
+	if (m->served != m->total)
+		bench_fail("served %lu instead of %lu", m->served, m->total);
+	bench_result(m->total - m->warm, &m->watch);
+}
+
 /* ---- descriptors ---- */
 
 static void
@@ -243,6 +277,12 @@ bench_receive(int fd)
 	char byte;
 
 	bench_must(read(fd, &byte, 1) == 1, "read");
+}
+
+void
+bench_close(int fd)
+{
+	close(fd);
 }
 
 void

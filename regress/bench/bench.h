@@ -34,9 +34,21 @@ void bench_start(struct stopwatch *w);
 void bench_stop(struct stopwatch *w);
 /* As if it had never run: after a warm-up. */
 void bench_reset(struct stopwatch *w);
-uint64_t bench_now(void);    /* CLOCK_MONOTONIC, ns */
-uint64_t bench_thread(void); /* CLOCK_THREAD_CPUTIME_ID, ns */
-uint64_t bench_process(void);
+/* Count the processor time of all threads. */
+void bench_count_process(void);
+uint64_t bench_now(void); /* CLOCK_MONOTONIC, ns */
+
+/* A server counts what it serves: the first WARM are not measured, and the
+ * clock stops at TOTAL. */
+struct meter {
+	struct stopwatch watch;
+	unsigned long served, warm, total;
+};
+/* --ops and --warm. */
+void meter_init(struct meter *m, unsigned long ops, unsigned long warm);
+/* One more; false when that was the last one. */
+bool meter_count(struct meter *m);
+void meter_result(const struct meter *m);
 
 /* The last words of a workload. The clocks' own cost is taken off. */
 void bench_result(uint64_t ops, const struct stopwatch *w);
@@ -57,6 +69,7 @@ void bench_pair(int fds[2]); /* AF_UNIX, SOCK_STREAM */
 /* One byte, which must go through. */
 void bench_send(int fd);
 void bench_receive(int fd);
+void bench_close(int fd);
 
 /* Both threads of a workload take turns: on one processor their time is no
  * matter of how fast the other one wakes up. */

@@ -177,4 +177,41 @@ timer_push(struct loop_timer *t, unsigned ms)
 	ev_timer_again(loop, &t->timer);
 }
 
+/* ---- wakes ---- */
+
+#ifdef LOOP_THREADS
+#define LOOP_ONLY_WAKES
+#define WAKE_ENTRY(name)                                                       \
+	static void name##_entry(struct ev_loop *l, ev_async *a, int what)     \
+	{                                                                      \
+		(void)l;                                                       \
+		(void)what;                                                    \
+		name(OUTER(a, struct wake, async));                            \
+	}
+
+struct wake {
+	ev_async async;
+};
+
+static inline void
+wake_init(
+    struct wake *w, void (*entry)(struct ev_loop *, ev_async *, int))
+{
+	ev_async_init(&w->async, entry);
+	ev_async_start(loop, &w->async);
+}
+
+/* By any thread. */
+static inline void
+wake_send(struct wake *w)
+{
+	ev_async_send(loop, &w->async);
+}
+
+static inline void
+loop_stay(void)
+{
+}
+#endif
+
 #endif

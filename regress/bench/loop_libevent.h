@@ -4,6 +4,9 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#ifdef LOOP_THREADS
+#include <event2/thread.h>
+#endif
 
 #define LOOP_NAME "libevent"
 
@@ -23,6 +26,10 @@ struct loop_timer {
 	struct event ev;
 };
 
+struct wake {
+	struct event ev;
+};
+
 #define ENTRY(name, type)                                                      \
 	static void name##_entry(evutil_socket_t fd, short what, void *arg)    \
 	{                                                                      \
@@ -35,11 +42,15 @@ struct loop_timer {
 #define DUPLEX_READ_ENTRY(name)  ENTRY(name, duplex)
 #define DUPLEX_WRITE_ENTRY(name) ENTRY(name, duplex)
 #define TIMER_ENTRY(name)        ENTRY(name, loop_timer)
+#define WAKE_ENTRY(name)         ENTRY(name, wake)
 
 static inline void
 loop_open(const char *backend)
 {
 	(void)backend;
+#ifdef LOOP_THREADS
+	evthread_use_pthreads();
+#endif
 	loop = event_base_new();
 	bench_must(loop != NULL, "event_base_new");
 }
@@ -150,5 +161,32 @@ timer_push(struct loop_timer *t, unsigned ms)
 {
 	timer_once(t, ms);
 }
+
+/* ---- wakes ---- */
+
+#ifdef LOOP_THREADS
+static inline void
+wake_init(struct wake *w, watch_entry entry)
+{
+	event_assign(&w->ev, loop, -1, 0, entry, w);
+}
+
+/* By any thread. */
+static inline void
+wake_send(struct wake *w)
+{
+	event_active(&w->ev, EV_READ, 0);
+}
+
+static inline void
+loop_stay(void)
+{
+	static struct event stay;
+	const struct timeval far = {3600, 0};
+
+	evtimer_assign(&stay, loop, NULL, NULL);
+	event_add(&stay, &far);
+}
+#endif
 
 #endif

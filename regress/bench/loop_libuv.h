@@ -205,4 +205,37 @@ timer_push(struct loop_timer *t, unsigned ms)
 	uv_timer_start(&t->timer, t->entry, ms, 0);
 }
 
+/* ---- wakes ---- */
+
+#ifdef LOOP_THREADS
+#define LOOP_ONLY_WAKES
+#define WAKE_ENTRY(name)                                                       \
+	static void name##_entry(uv_async_t *a)                                \
+	{                                                                      \
+		name(OUTER(a, struct wake, async));                            \
+	}
+
+struct wake {
+	uv_async_t async;
+};
+
+static inline void
+wake_init(struct wake *w, uv_async_cb entry)
+{
+	bench_must(uv_async_init(loop, &w->async, entry) == 0, "uv_async_init");
+}
+
+/* By any thread. */
+static inline void
+wake_send(struct wake *w)
+{
+	uv_async_send(&w->async);
+}
+
+static inline void
+loop_stay(void)
+{
+}
+#endif
+
 #endif

@@ -33,7 +33,9 @@ class Sample:
         self.extra = fields
 
     def of(self, metric):
-        return getattr(self, metric)
+        if metric == "wall":
+            return self.wall
+        return self.cpu if metric == "cpu" else self.extra[metric]
 
 
 def system_libdir():

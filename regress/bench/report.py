@@ -29,7 +29,24 @@ class Verdict:
                               f"{w.least:g}")
         elif w.aim is not None and self.ratio[0] >= w.aim:
             self.word = AIM
+        self._look_at_more(series)
         self._look_at_others(series)
+
+    def _look_at_more(self, series):
+        """A second clock, or a bound that is no ratio."""
+        w = series.workload
+        if w.also:
+            r = series.ratio("libevent", "ours", w.also)
+            if r[0] < w.least:
+                self.word = SHORT
+                self.short.append(f"{r[0]:.2f} of libevent by {w.also}, at "
+                                  f"least {w.least:g}")
+        if w.most is not None:
+            ours = series.median("ours", w.metric)
+            if ours > w.most:
+                self.word = SHORT
+                self.short.append(f"{figure(ours)}, at most "
+                                  f"{figure(w.most)}")
 
     def _look_at_others(self, series):
         w = series.workload
@@ -50,8 +67,10 @@ class Verdict:
         return self.word == BROKEN
 
 
-def figure(ns):
-    """Nanoseconds in three digits and a unit."""
+def figure(ns, metric=""):
+    """Nanoseconds (or bytes) in three digits and a unit."""
+    if metric.endswith("_bytes"):
+        return f"{ns:.0f} B"
     for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
         if ns >= size:
             return f"{ns / size:.3g} {unit}" if ns < 100 * size else \
@@ -69,7 +88,7 @@ def _cells(series, verdict):
     other = "cpu" if w.metric == "wall" else "wall"
     cells = [w.title]
     for i in ("libevent", "ours"):
-        cells.append(figure(series.median(i, w.metric))
+        cells.append(figure(series.median(i, w.metric), w.metric)
                      if series.measured(i) else "-")
     r = verdict.ratio
     cells += [f"{r[0]:.2f}", f"{r[1]:.2f}-{r[2]:.2f}"] if r else ["-", "-"]
@@ -78,7 +97,8 @@ def _cells(series, verdict):
     for i in ("libev", "io_uring", "libuv", "epoll", "aio"):
         r = series.ratio(i, "ours")
         cells.append(f"{r[0]:.2f}" if r else "")
-    cells += [f"{w.least:g}", f"{w.aim:g}" if w.aim else "",
+    cells += [f"{w.least:g}" if w.least else f"<= {figure(w.most)}",
+              f"{w.aim:g}" if w.aim else "",
               f"{w.limit:g}" if w.limit else "", verdict.word,
               ", ".join(verdict.behind)]
     return cells

@@ -38,8 +38,8 @@ class Workload:
         self.least = float(section["least"])
         self.aim = float(section["aim"]) if section["aim"] else None
         self.limit = float(section["limit"]) if section["limit"] else None
-        if self.metric not in METRICS:
-            raise ValueError(f"{name}: metric {self.metric}")
+        self.also = section["also"]
+        self.most = float(section["most"]) if section["most"] else None
         for rival in self.rivals:
             if rival not in IMPLEMENTATIONS:
                 raise ValueError(f"{name}: rival {rival}")
