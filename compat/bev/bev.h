@@ -152,6 +152,10 @@ struct bev_private {
 	bool fd_greeted;
 	/* A full read is likely: read straight into the buffer. */
 	bool read_bulk;
+	/* After so much was written by one pass the next write is polled for,
+	 * to give others their turn. */
+	bool yields;
+	uint32_t burst; /* bytes written since that was so */
 	/* The read callback runs on data that was just read: the watermark is
 	 * looked at when it is back. */
 	bool in_read;
@@ -177,6 +181,11 @@ struct bev_private {
 	/* State of a kind that adopted a socket bufferevent. */
 	void *ext;
 };
+
+/* A write callback that always writes more would be served again and again in
+ * one pass, and what is on its way grow out of the processor's cache before a
+ * receiver in the same loop gets its turn. */
+#define EV_BEV_BURST_MAX 65536u
 
 /* What is reported as the size of a single read or write unless it is set. */
 #define EV_BEV_SINGLE_DEFAULT 16384
@@ -274,6 +283,16 @@ ev_bev_may_write(const struct bev_private *b)
 {
 	return (b->bev.enabled & EV_WRITE) != 0 && b->write_suspended == 0 &&
 	       !b->freed;
+}
+
+/* N bytes of output were written. */
+static inline void
+ev_bev_count_burst(struct bev_private *b, size_t n)
+{
+	b->burst += n < EV_BEV_BURST_MAX ? (uint32_t)n : EV_BEV_BURST_MAX;
+	b->yields = b->burst >= EV_BEV_BURST_MAX;
+	if (b->yields)
+		b->burst = 0;
 }
 
 extern const struct bev_services ev_bev_services_;

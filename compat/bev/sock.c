@@ -6,6 +6,7 @@
  *
  *   idle -> scheduled (output added, EV_WRITE enabled) -> idle (all written)
  *   scheduled -> armed (EAGAIN, or a partial write) -> idle (all written)
+ *   idle -> armed (output added after a burst) -> idle (all written)
  *
  * Traps:
  * - libevent, which always polls, calls the write callback soon after EV_WRITE
@@ -30,9 +31,11 @@
 #include <fcntl.h>
 #include <poll.h>
 
-/* One write takes no more than this unless a size was set, so that one fast
- * receiver does not keep the loop from the others. */
-#define WRITE_MAX_DEFAULT ((size_t)256 * 1024)
+/* One write takes no more than this unless a size was set: one fast receiver
+ * does not keep the loop from the others, and what is on its way stays in the
+ * processor's cache (four times as much: 30% slower in one process, and no
+ * faster between two). */
+#define WRITE_MAX_DEFAULT ((size_t)64 * 1024)
 
 static evutil_socket_t
 sock_getfd(struct bev_private *b)
@@ -203,6 +206,7 @@ write_some(struct bev_private *b, bool polled)
 		b->fd_used = true;
 		if (b->limit != NULL)
 			ev_bev_charge_write_(b, n);
+		ev_bev_count_burst(b, (size_t)n);
 		continue_writing(b);
 		ev_bev_trigger_(b, EV_WRITE, 0);
 	} else if (n == 0) {
@@ -385,7 +389,7 @@ sock_output_added(struct bev_private *b)
 {
 	if (b->write_armed || b->scheduled)
 		b->todo |= b->scheduled ? EV_BEV_TODO_WORK : 0;
-	else if (sock_getfd(b) >= 0)
+	else if (sock_getfd(b) >= 0 && !b->yields)
 		ev_bev_schedule_work_(b);
 	else
 		ev_bev_arm_(b, EV_WRITE);
@@ -420,6 +424,8 @@ sock_setfd(struct bev_private *b, evutil_socket_t fd)
 	b->fd_mode = EV_BEV_FD_UNKNOWN;
 	b->fd_used = false;
 	b->fd_greeted = false;
+	b->yields = false;
+	b->burst = 0;
 	b->read_bulk = false;
 	if (assign_events(b, base, fd) < 0)
 		return -1;

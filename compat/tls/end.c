@@ -38,6 +38,15 @@ ev_tls_keep_errors_(struct ev_tls *t)
 		ev_tls_keep_error_(t, code);
 }
 
+/* The queue is empty as a rule, and looking costs less than emptying it. */
+void
+ev_tls_clear_errors_(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+	errno = 0;
+}
+
 static void
 set_end(struct ev_tls *t, short what, short event, int err)
 {
@@ -47,8 +56,8 @@ set_end(struct ev_tls *t, short what, short event, int err)
 }
 
 /* ERR: 0 if the transport ended as if all were well. */
-static void
-set_cut(struct ev_tls *t, short event, int err)
+void
+ev_tls_set_cut_(struct ev_tls *t, short event, int err)
 {
 	if (err == 0 && ERR_peek_error() == 0)
 		ev_tls_keep_error_(t, ERR_PACK(ERR_LIB_SSL, 0,
@@ -64,7 +73,7 @@ set_end_of_protocol(struct ev_tls *t, short event)
 
 	if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
 	    ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-		set_cut(t, event, 0);
+		ev_tls_set_cut_(t, event, 0);
 	else
 		set_end(t, BEV_EVENT_ERROR, event, 0);
 }
@@ -73,7 +82,7 @@ static void
 set_end_of_transport(struct ev_tls *t, short event, int err)
 {
 	if (ERR_peek_error() == 0)
-		set_cut(t, event, err);
+		ev_tls_set_cut_(t, event, err);
 	else
 		set_end(t, BEV_EVENT_ERROR, event, err);
 }
@@ -96,7 +105,7 @@ ev_tls_sort_result_(struct ev_tls *t, int r, short event)
 		return EV_TLS_PAUSED;
 	case SSL_ERROR_ZERO_RETURN:
 		if (t->ignores_eof && BIO_eof(SSL_get_rbio(t->ssl)))
-			set_cut(t, event, 0);
+			ev_tls_set_cut_(t, event, 0);
 		else
 			set_end(t, BEV_EVENT_EOF, event, 0);
 		break;

@@ -155,6 +155,22 @@ has_unpolled_input(const struct ev_tls *t)
 	return t->under_ended || ev_buffer_len_(t->under->input) > 0;
 }
 
+/* New output is tried at once, but after a burst. */
+static bool
+may_try_writing(struct bev_private *b)
+{
+	struct ev_tls *t = ev_tls_of_(b);
+
+	if (!ev_bev_may_write(b) || ev_buffer_len_(b->bev.output) == 0 ||
+	    t->write_blocked || t->write_wants_read)
+		return false;
+	if (!b->yields || t->under != NULL)
+		return true;
+	t->write_blocked = true;
+	ev_tls_settle_(b);
+	return false;
+}
+
 void
 ev_tls_kick_(struct bev_private *b, short events)
 {
@@ -168,9 +184,8 @@ ev_tls_kick_(struct bev_private *b, short events)
 	} else if (t->state == EV_TLS_OPEN) {
 		if ((events & EV_READ) != 0 && ev_bev_may_read(b))
 			now |= has_unpolled_input(t);
-		if ((events & EV_WRITE) != 0 && ev_bev_may_write(b))
-			now |= ev_buffer_len_(b->bev.output) > 0 &&
-			       !t->write_blocked && !t->write_wants_read;
+		if ((events & EV_WRITE) != 0)
+			now |= may_try_writing(b);
 	}
 	if (now)
 		t->svc->schedule_work(b);
@@ -193,6 +208,7 @@ ev_tls_reset_(struct bev_private *b)
 	t->owes_writecb = false;
 	t->end_what = 0;
 	t->retry_len = 0;
+	ev_tls_wire_drop_(t);
 	t->n_errors = 0;
 	t->epoch++;
 }
@@ -381,6 +397,8 @@ sock_setfd(struct bev_private *b, evutil_socket_t fd)
 	t->svc->disarm(b, EV_WRITE);
 	b->connecting = EV_BEV_CONN_IDLE;
 	b->fd_used = false;
+	b->yields = false;
+	b->burst = 0;
 	b->read_bulk = false;
 	ev_tls_reset_(b);
 	if (ev_tls_sock_assign_(b, base, fd) < 0 || set_bio(t, fd) < 0)
@@ -397,6 +415,7 @@ ev_tls_free_ssl_(struct bev_private *b)
 {
 	struct ev_tls *t = ev_tls_of_(b);
 
+	ev_tls_wire_drop_(t);
 	if ((b->options & BEV_OPT_CLOSE_ON_FREE) != 0)
 		SSL_free(t->ssl);
 	mm_free(t);

@@ -77,6 +77,9 @@ struct ev_tls {
 
 	unsigned epoch; /* grows with every setfd */
 	size_t retry_len;
+	struct ev_tls_wire *wire; /* NULL: never needed */
+	/* So much of the output's front is in records that wait there. */
+	size_t gathered;
 	uint64_t wire_read; /* of the BIOs' counters, charged to the limits */
 	uint64_t wire_written;
 
@@ -138,10 +141,35 @@ void ev_tls_filter_progress_(struct bev_private *b, short events);
 BIO *ev_tls_bio_new_(struct bev_private *b);
 void ev_tls_bio_detach_(BIO *bio);
 
-/* ---- io.c; both run callbacks */
+/* ---- read.c, write.c; both run callbacks */
 
 void ev_tls_read_(struct bev_private *b);
 void ev_tls_write_(struct bev_private *b);
+/* Charges the rate limits what went over the wire. */
+void ev_tls_charge_(struct bev_private *b);
+
+/* ---- wire.c */
+
+/* Much is expected to be read, or no more. */
+void ev_tls_wire_set_bulk_(struct bev_private *b, bool bulk);
+/* Bytes that OpenSSL did not take yet. */
+bool ev_tls_wire_has_input_(const struct ev_tls *t);
+/* The descriptor gave less than it was asked for: another read(2) would be in
+ * vain. */
+bool ev_tls_wire_was_short_(const struct ev_tls *t);
+
+/* Records written from now on are kept: about LEN bytes will come. False if
+ * that cannot be. */
+bool ev_tls_gather_begin_(struct bev_private *b, size_t len);
+/* Another record would not fit. */
+bool ev_tls_gather_is_full_(const struct ev_tls *t);
+/* No more are kept; those that are wait to be sent. */
+void ev_tls_gather_end_(struct ev_tls *t);
+/* 0: all is sent, or -errno. */
+int ev_tls_gather_send_(struct ev_tls *t);
+
+/* What is kept is lost, and the SSL goes to its descriptor by itself again. */
+void ev_tls_wire_drop_(struct ev_tls *t);
 
 /* ---- handshake.c */
 
@@ -166,6 +194,10 @@ enum ev_tls_result {
 /* Right after an SSL function that returned R <= 0. EVENT, EV_READ or EV_WRITE,
  * is what was tried. */
 enum ev_tls_result ev_tls_sort_result_(struct ev_tls *t, int r, short event);
+/* The transport failed, with errno ERR. */
+void ev_tls_set_cut_(struct ev_tls *t, short event, int err);
+/* Before an SSL function. */
+void ev_tls_clear_errors_(void);
 /* Tells t->end_what. Callbacks. */
 void ev_tls_tell_end_(struct bev_private *b);
 /* The oldest go if there is no more room. */

@@ -56,6 +56,64 @@ write_goes_out_without_polling(void **state)
 	bufferevent_free(bev);
 }
 
+struct turns {
+	struct bufferevent *bev[2];
+	int n_in_a_row; /* write callbacks without a read callback */
+	int most;
+	size_t received;
+};
+
+static void
+write_more(struct bufferevent *bev, void *arg)
+{
+	static char block[65536];
+	struct turns *t = arg;
+
+	t->n_in_a_row++;
+	if (t->n_in_a_row > t->most)
+		t->most = t->n_in_a_row;
+	bufferevent_write(bev, block, sizeof(block));
+}
+
+static void
+take_all(struct bufferevent *bev, void *arg)
+{
+	struct evbuffer *input = bufferevent_get_input(bev);
+	struct turns *t = arg;
+
+	t->n_in_a_row = 0;
+	t->received += evbuffer_get_length(input);
+	evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+/* Whoever always has more to write does not keep others from the loop, not even
+ * those who want to read it. */
+static void
+bulk_takes_turns(void **state)
+{
+	const int options[] = {0, BEV_OPT_DEFER_CALLBACKS};
+	struct world *w = *state;
+	int i, k;
+
+	for (i = 0; i < 2; i++) {
+		struct turns t = {0};
+
+		for (k = 0; k < 2; k++) {
+			t.bev[k] = bufferevent_socket_new(
+			    w->base, w->fd[k], options[i]);
+			assert_non_null(t.bev[k]);
+		}
+		bufferevent_setcb(t.bev[0], NULL, write_more, NULL, &t);
+		bufferevent_setcb(t.bev[1], take_all, NULL, NULL, &t);
+		bufferevent_enable(t.bev[0], EV_WRITE);
+		bufferevent_enable(t.bev[1], EV_READ);
+		run_until(w, t.received > (8 << 20));
+		assert_in_range(t.most, 1, 4);
+		bufferevent_free(t.bev[0]);
+		bufferevent_free(t.bev[1]);
+	}
+}
+
 static void
 full_socket_is_polled(void **state)
 {
@@ -825,6 +883,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    WORLD(write_goes_out_without_polling),
+	    WORLD(bulk_takes_turns),
 	    WORLD(full_socket_is_polled),
 	    WORLD(blocking_descriptor_is_polled_first),
 	    WORLD(blocking_pipe_is_polled_first),

@@ -2,13 +2,16 @@
 # all: tlstest.c.
 if HAVE_CMOCKA
 if HAVE_OPENSSL
-tls_tests = %D%/t_end %D%/t_io %D%/t_openssl %D%/t_threads
+tls_tests = %D%/t_bulk %D%/t_end %D%/t_io %D%/t_openssl %D%/t_threads
 check_PROGRAMS += $(tls_tests)
 TESTS += $(tls_tests)
 TLS_CPPFLAGS = $(UNIT_CPPFLAGS) $(OPENSSL_CFLAGS)
 TLS_LIBS = libevent_openssl.la libevent_pthreads.la libevent_core.la \
 	$(OPENSSL_LIBS) $(CMOCKA_LIBS) -lpthread
 
+%C%_t_bulk_SOURCES = %D%/t_bulk.c %D%/tlstest.c %D%/tlstest.h
+%C%_t_bulk_CPPFLAGS = $(TLS_CPPFLAGS)
+%C%_t_bulk_LDADD = $(TLS_LIBS)
 %C%_t_end_SOURCES = %D%/t_end.c %D%/tlstest.c %D%/tlstest.h
 %C%_t_end_CPPFLAGS = $(TLS_CPPFLAGS)
 %C%_t_end_LDADD = $(TLS_LIBS)
