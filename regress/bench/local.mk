@@ -1,7 +1,8 @@
 # Benchmarks. Nothing here is built by plain make: `make bench` does, and so does
 # regress/bench/run. The programs are linked with libevent's own libraries;
 # which ones they run on is said by LD_LIBRARY_PATH.
-EXTRA_DIST += %D%/measure.py %D%/report.py %D%/rows.py %D%/run %D%/workloads
+EXTRA_DIST += %D%/counts.py %D%/measure.py %D%/plots.py %D%/report.py \
+	%D%/rows.py %D%/run %D%/scaling.py %D%/upstream.py %D%/workloads
 
 bench_common = %D%/bench.c %D%/bench.h
 bench_client = $(bench_common) %D%/client.c %D%/client.h

@@ -5,8 +5,6 @@ import re
 import statistics
 import subprocess
 
-import rows
-
 SONAMES = ["libevent" + part + "-2.1.so.7"
            for part in ("", "_core", "_extra", "_pthreads", "_openssl")]
 TIMEOUT_S = 400
@@ -49,6 +47,7 @@ class Libraries:
     libraries on the same path, and with the same work, as ours."""
 
     def __init__(self, where, libdir):
+        self.where = where
         self.dirs = {}
         for name, source in (("libevent", system_libdir()), ("ours", libdir)):
             target = os.path.join(where, "lib-" + name)
@@ -94,6 +93,10 @@ def parse(text):
 
 def run_once(workload, implementation, ops, build, libraries, more=()):
     """One run; a Sample."""
+    if workload.upstream():
+        path = upstream.program(workload.upstream(), libraries.where)
+        return Sample(upstream.run(path, workload.args,
+                                   libraries.environment(implementation)))
     path = workload.path(build, implementation)
     if not os.path.exists(path):
         raise Cannot(f"{os.path.basename(path)} is not built (are the "
@@ -176,3 +179,6 @@ def run_rounds(workload, rounds, build, libraries, say):
             say(f"{workload.name}: {implementation}: "
                 f"{series.left_out.get(implementation) or series.failed[implementation]}")
     return series
+
+
+import upstream  # noqa: E402 (which needs the names above)

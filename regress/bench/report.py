@@ -113,24 +113,33 @@ names what ours is slower than: libev or libuv by more than 3 %, a loop by hand
 on the same kernel interface by more than 15 %."""
 
 
-def tables(results):
-    """(plain text, Markdown) of [(Series, Verdict)]."""
-    lines = [HEAD] + [_cells(s, v) for s, v in results]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEAD))]
+def _plain(lines):
+    widths = [max(len(line[i]) for line in lines)
+              for i in range(len(lines[0]))]
+    return "\n".join("  ".join([line[0].ljust(widths[0])] + [
+        c.rjust(n) for c, n in zip(line[1:], widths[1:])]).rstrip()
+        for line in lines) + "\n"
 
-    def plain(line):
-        return "  ".join([line[0].ljust(widths[0])] + [
-            c.rjust(n) for c, n in zip(line[1:], widths[1:])]).rstrip()
-    text = "\n".join(map(plain, lines)) + "\n"
+
+def _markdown(lines):
     mark = ["| " + " | ".join(line) + " |" for line in lines]
-    mark.insert(1, "|---|" + "--:|" * (len(HEAD) - 1))
+    mark.insert(1, "|---|" + "--:|" * (len(lines[0]) - 1))
+    return "\n".join(mark) + "\n"
+
+
+def tables(results, more, short):
+    """(plain text, Markdown) of [(Series, Verdict)], of more tables (lines of
+    cells each), and of what else is not reached."""
+    both = [[HEAD] + [_cells(s, v) for s, v in results]]
+    both += [lines for lines in more if len(lines) > 1]
     shorts = [f"{s.workload.name}: {part}" for s, v in results
-              for part in v.short]
+              for part in v.short] + short
+    text = "\n".join(map(_plain, both))
+    mark = "\n".join(map(_markdown, both))
     if shorts:
         text += "\nNot reached:\n" + "".join(f"  {s}\n" for s in shorts)
-        mark += ["", "Not reached:", ""] + ["- " + s for s in shorts]
-    return (text + "\n" + EXPLANATION + "\n",
-            "\n".join(mark) + "\n\n" + EXPLANATION + "\n")
+        mark += "\nNot reached:\n\n" + "".join(f"- {s}\n" for s in shorts)
+    return text + "\n" + EXPLANATION + "\n", mark + "\n" + EXPLANATION + "\n"
 
 
 def write_csv(path, results):

@@ -23,6 +23,10 @@ NOT_SLOWER = 0.97
 BY_HAND_FACTOR = 1.15
 
 
+def _number(text):
+    return float(text) if text else None
+
+
 class Workload:
     def __init__(self, name, section):
         self.name = name
@@ -36,16 +40,36 @@ class Workload:
         self.hand = section["hand"]
         self.metric = section["metric"]
         self.least = float(section["least"])
-        self.aim = float(section["aim"]) if section["aim"] else None
-        self.limit = float(section["limit"]) if section["limit"] else None
+        self.aim = _number(section["aim"])
+        self.limit = _number(section["limit"])
+        self.instructions = section.getboolean("instructions")
+        self.calls = section.getboolean("calls")
+        self.calls_most = _number(section["calls-most"])
+        self.calls_share = _number(section["calls-share"])
         self.also = section["also"]
-        self.most = float(section["most"]) if section["most"] else None
+        self.most = _number(section["most"])
         for rival in self.rivals:
             if rival not in IMPLEMENTATIONS:
                 raise ValueError(f"{name}: rival {rival}")
 
     def implementations(self):
         return ["libevent", "ours"] + self.rivals
+
+    def judge_by(self, metric):
+        """One clock for all that is judged by a clock."""
+        self.also = ""
+        if self.metric in METRICS:
+            self.metric = metric
+        elif self.metric == "pause_ns" and metric == "cpu":
+            self.metric = "pause_cpu_ns"
+
+    def has_call_bound(self):
+        return self.calls_most is not None or self.calls_share is not None
+
+    def upstream(self):
+        """The name of a program of libevent's own; "" for one of ours."""
+        kind, _, name = self.program.partition(":")
+        return name if kind == "upstream" else ""
 
     def path(self, build, implementation):
         return os.path.join(build, "regress", "bench",
