@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/doctor.h"
 #include "tools/program.h"
 #include "tools/run.h"
+#include "tools/stats.h"
 #include "tools/system.h"
 
 static const struct {
@@ -12,6 +14,10 @@ static const struct {
 } commands[] = {
     {"run", "[OPTIONS] [--] COMMAND ARGS",
 	"run COMMAND with libevent-aio in place of libevent", run_main},
+    {"doctor", "[--json] [PROGRAM|PID]",
+	"say whether it works here, and what a program runs on", doctor_main},
+    {"stats", "[PID] [OPTIONS]", "show the counters of a running process",
+	stats_main},
     {"system", "on|off|status [OPTIONS]", "switch the whole machine, and back",
 	system_main},
 };

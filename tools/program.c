@@ -23,6 +23,20 @@ complain(const char *subject, const char *format, ...)
 	fputc('\n', stderr);
 }
 
+/* Notes what is wrong; -1. */
+static int __attribute__((format(printf, 4, 5))) refuse(struct program *p,
+    enum program_problem problem, const char *subject, const char *format, ...)
+{
+	va_list ap;
+
+	p->problem = problem;
+	snprintf(p->subject, sizeof(p->subject), "%s", subject);
+	va_start(ap, format);
+	vsnprintf(p->why, sizeof(p->why), format, ap);
+	va_end(ap);
+	return -1;
+}
+
 /* What is too long is cut, and then not found. */
 static void
 copy_path(char out[PATH_MAX], const char *path)
@@ -72,113 +86,108 @@ search_path(const char *name, char out[PATH_MAX])
 }
 
 static int
-find(const char *command, char out[PATH_MAX])
+find(struct program *p, const char *command)
 {
 	int found;
 
 	if (strchr(command, '/') == NULL) {
-		found = search_path(command, out);
+		found = search_path(command, p->path);
 		if (found == 0)
-			complain(command, "not found in PATH");
-		else if (found < 0)
-			complain(command, "found in PATH, but not executable");
-		return found > 0 ? 0 : -1;
+			return refuse(
+			    p, PROGRAM_NOT_FOUND, command, "not found in PATH");
+		if (found < 0)
+			return refuse(p, PROGRAM_NOT_EXECUTABLE, command,
+			    "found in PATH, but not executable");
+		return 0;
 	}
-	if (strlen(command) >= PATH_MAX) {
-		complain("COMMAND", "%s", strerror(ENAMETOOLONG));
-		return -1;
-	}
-	copy_path(out, command);
+	if (strlen(command) >= PATH_MAX)
+		return refuse(p, PROGRAM_NOT_FOUND, "COMMAND", "%s",
+		    strerror(ENAMETOOLONG));
+	copy_path(p->path, command);
 	return 0;
 }
 
 /* ---- may it be run, with our libraries ---- */
 
 static int
-check_file(const char *path)
+check_file(struct program *p, const char *path)
 {
 	static const char ignored[] =
 	    "the dynamic loader ignores LD_LIBRARY_PATH and LD_PRELOAD there";
 	struct stat st;
 
-	if (stat(path, &st) != 0) {
-		complain(path, "%s", strerror(errno));
-		return -1;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		complain(path, "%s",
+	if (stat(path, &st) != 0)
+		return refuse(
+		    p, PROGRAM_NOT_FOUND, path, "%s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return refuse(p, PROGRAM_NOT_EXECUTABLE, path, "%s",
 		    S_ISDIR(st.st_mode) ? "is a directory"
 					: "is not a regular file");
-		return -1;
-	}
-	if (access(path, X_OK) != 0) {
-		complain(path, "is not executable");
-		return -1;
-	}
-	if (st.st_mode & (S_ISUID | S_ISGID)) {
-		complain(path, "is set-%s: %s",
+	if (access(path, X_OK) != 0)
+		return refuse(
+		    p, PROGRAM_NOT_EXECUTABLE, path, "is not executable");
+	if (st.st_mode & (S_ISUID | S_ISGID))
+		return refuse(p, PROGRAM_PRIVILEGED, path, "is set-%s: %s",
 		    st.st_mode & S_ISUID ? "uid" : "gid", ignored);
-		return -1;
-	}
-	if (getxattr(path, "security.capability", NULL, 0) > 0) {
-		complain(path, "has file capabilities: %s", ignored);
-		return -1;
-	}
+	if (getxattr(path, "security.capability", NULL, 0) > 0)
+		return refuse(p, PROGRAM_PRIVILEGED, path,
+		    "has file capabilities: %s", ignored);
 	return 0;
 }
 
 /* Another C library's loader cannot load ours. */
 static int
-check_loader(const char *path, const char *interp)
+check_loader(struct program *p, const char *path, const char *interp)
 {
 	struct elf_file own;
 	int r = 0;
 
 	if (elf_open(&own, "/proc/self/exe") == ELF_OK && own.interp != NULL &&
-	    strcmp(basename(own.interp), basename(interp)) != 0) {
-		complain(path, "is for another dynamic loader (%s, not %s)",
-		    interp, own.interp);
-		r = -1;
-	}
+	    strcmp(basename(own.interp), basename(interp)) != 0)
+		r = refuse(p, PROGRAM_OTHER_LOADER, path,
+		    "is for another dynamic loader (%s, not %s)", interp,
+		    own.interp);
 	elf_close(&own);
 	return r;
 }
 
-static void
-complain_of_arch(const char *path, const struct elf_file *elf)
+static int
+refuse_arch(struct program *p, const char *path, const struct elf_file *elf)
 {
 	char its[64], ours[64];
 
 	elf_describe(elf, its, sizeof(its));
 	elf_describe_own(ours, sizeof(ours));
-	complain(path, "is of another architecture (%s, not %s)", its, ours);
+	return refuse(p, PROGRAM_OTHER_ARCH, path,
+	    "is of another architecture (%s, not %s)", its, ours);
 }
 
 static int
-check_elf(const char *path)
+check_elf(struct program *p, const char *path)
 {
 	struct elf_file elf;
 	int r = -1;
 
 	switch (elf_open(&elf, path)) {
 	case ELF_OK:
-		if (elf.interp == NULL)
-			complain(path, "is static: it has its own libevent, "
-				       "or none");
-		else
-			r = check_loader(path, elf.interp);
+		r = elf.interp != NULL
+			? check_loader(p, path, elf.interp)
+			: refuse(p, PROGRAM_STATIC, path,
+			      "is static: it has its own libevent, or none");
 		break;
 	case ELF_UNREADABLE:
-		complain(path, "cannot be read: %s", strerror(errno));
+		refuse(p, PROGRAM_UNREADABLE, path, "cannot be read: %s",
+		    strerror(errno));
 		break;
 	case ELF_OTHER_ARCH:
-		complain_of_arch(path, &elf);
+		refuse_arch(p, path, &elf);
 		break;
 	case ELF_NOT_ELF:
-		complain(path, "is neither an ELF program nor a script");
+		refuse(p, PROGRAM_NOT_ELF, path,
+		    "is neither an ELF program nor a script");
 		break;
 	case ELF_BROKEN:
-		complain(path, "is a damaged ELF file");
+		refuse(p, PROGRAM_BROKEN, path, "is a damaged ELF file");
 		break;
 	}
 	elf_close(&elf);
@@ -218,24 +227,21 @@ find_binary(struct program *p)
 
 	copy_path(p->binary, p->path);
 	for (depth = 0; depth <= 4; depth++) {
-		if (check_file(p->binary) < 0)
+		if (check_file(p, p->binary) < 0)
 			return -1;
 		if (!read_interpreter(p->binary, next))
-			return check_elf(p->binary);
+			return check_elf(p, p->binary);
 		p->is_script = true;
 		copy_path(p->binary, next);
 	}
-	complain(p->path, "has too many interpreters");
-	return -1;
+	return refuse(p, PROGRAM_NOT_ELF, p->path, "has too many interpreters");
 }
 
 int
 program_find(struct program *p, const char *command)
 {
 	memset(p, 0, sizeof(*p));
-	if (*command == '\0') {
-		complain("COMMAND", "is empty");
-		return -1;
-	}
-	return find(command, p->path) < 0 ? -1 : find_binary(p);
+	if (*command == '\0')
+		return refuse(p, PROGRAM_NOT_FOUND, "COMMAND", "is empty");
+	return find(p, command) < 0 ? -1 : find_binary(p);
 }

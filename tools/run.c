@@ -285,8 +285,13 @@ run_main(int argc, char **argv)
 
 	if (command <= 0)
 		return command == 0 ? 0 : CANNOT;
-	if (libdir_find(libdir) < 0 || program_find(&p, argv[command]) < 0 ||
-	    examine(&p, libdir, &u) < 0)
+	if (libdir_find(libdir) < 0)
+		return CANNOT;
+	if (program_find(&p, argv[command]) < 0) {
+		complain(p.subject, "%s", p.why);
+		return CANNOT;
+	}
+	if (examine(&p, libdir, &u) < 0)
 		return CANNOT;
 	if (opt.verbose)
 		report(&p, libdir, &u);

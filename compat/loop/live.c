@@ -20,6 +20,8 @@
 #include "compat/loop/report.h"
 #include "compat/util/str.h"
 
+#define LAST_OF_STATUS (sizeof(((struct ev_live_slot *)0)->status) - 1)
+
 static struct ev_live_file *file; /* or NULL */
 static char file_path[PATH_MAX];
 static ino_t file_inode;
@@ -222,7 +224,6 @@ ev_live_attach_(struct event_base *base)
 	base->live->number = ++n_attached;
 	snprintf(base->live->method, sizeof(base->live->method), "%s",
 	    base->method_name);
-	base->live_status = NULL;
 	ev_live_publish_(base);
 	base->live->state = EV_LIVE_BASE;
 }
@@ -255,11 +256,9 @@ ev_live_publish_(struct event_base *base)
 	if (base->live == &none)
 		return;
 	status = base->backend->ops->status(base->backend);
-	if (status != base->live_status) {
-		base->live_status = status;
+	if (strncmp(base->live->status, status, LAST_OF_STATUS) != 0)
 		snprintf(base->live->status, sizeof(base->live->status), "%s",
 		    status);
-	}
 	ev_stats_read_(base, &stats);
 	write_slot(base->live, &stats);
 }

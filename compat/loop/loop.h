@@ -128,9 +128,8 @@ struct event_base {
 	const char *status_shown;   /* EVENT_AIO_VERBOSE: last one printed */
 	LIST_ENTRY(event_base) all; /* report.c */
 	struct ev_live_slot *live;  /* live.c; NULL: not attached */
-	const char *live_status;    /* what that was last told */
 
-	char pad_[156];      /* th_notify_fd is at 500 */
+	char pad_[164];      /* th_notify_fd is at 500 */
 	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
 	enum aio_policy policy;
 };

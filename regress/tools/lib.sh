@@ -1,7 +1,8 @@
 # For the tests of the command, which source it: a directory of their own to work
 # in, $tmp, and the counting of cases. Before: $tool, the command.
-# shellcheck shell=sh disable=SC2034
+# shellcheck shell=sh disable=SC2034,SC2046
 cc=${CC:-cc}
+builddir=$PWD
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/t_tool.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 1
@@ -66,4 +67,29 @@ finish() {
 	[ $skipped -eq 0 ] || echo "[  SKIPPED ] $skipped test(s)."
 	[ $failed -eq 0 ] || echo "[  FAILED  ] $failed test(s)."
 	[ $failed -eq 0 ]
+}
+
+# makevar NAME: what configure made of it.
+makevar() {
+	sed -n "s/^$1 = //p" "$builddir/Makefile"
+}
+
+# build_on_ours ARGS: a program that uses the libraries in the build directory.
+build_on_ours() {
+	build $(makevar AIO_SAN) "$@" -L"$builddir/.libs" -levent_core \
+		-Wl,-rpath,"$builddir/.libs"
+}
+
+# wait_for COMMAND...: until it succeeds; a failed case after half a minute.
+wait_for() {
+	tries=0
+	until "$@" >/dev/null 2>&1; do
+		tries=$((tries + 1))
+		if [ $tries -gt 600 ]; then
+			failed=$((failed + 1))
+			echo "[  FAILED  ] waited in vain for: $*"
+			return 1
+		fi
+		sleep 0.05
+	done
 }

@@ -1,0 +1,55 @@
+/* The counters of a running process, read from the file that its libevent-aio
+ * keeps (compat/loop/stats_layout.h). The file is another process's: nothing in
+ * it is believed, and it may go or be cut at any time. */
+#ifndef TOOLS_STATS_FILE_H
+#define TOOLS_STATS_FILE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "compat/loop/stats_layout.h"
+
+enum stats_verdict {
+	STATS_OK,
+	STATS_NO_PROCESS,
+	STATS_NONE,     /* the process has no file, or not one for us to see */
+	STATS_OTHERS,   /* a file is there that cannot be trusted */
+	STATS_STALE,    /* of a process that is gone; our pid was its */
+	STATS_VERSION,  /* of another version of libevent-aio */
+	STATS_NOT_OURS, /* the process uses no libevent-aio */
+};
+
+struct stats_source {
+	int fd; /* -1: none */
+	pid_t pid;
+	uint64_t start; /* of the process */
+	char path[PATH_MAX];
+	char library[32]; /* version, printable */
+};
+
+struct stats_base {
+	unsigned number;
+	char method[32], status[128]; /* printable */
+	struct event_aio_stats counters;
+};
+
+struct stats_view {
+	unsigned n_bases, n_freed, n_hidden;
+	struct stats_base bases[EV_LIVE_SLOTS];
+	struct event_aio_stats freed, total;
+};
+
+/* stats_close() is due if it is STATS_OK. */
+enum stats_verdict stats_open(struct stats_source *s, pid_t pid);
+void stats_close(struct stats_source *s);
+
+/* False if the process is gone, or its file cannot be read any more. */
+bool stats_read(struct stats_source *s, struct stats_view *out);
+
+/* Calls FN for each process that keeps such a file where one is looked for, in
+ * the order of their numbers. Files of ours that outlived their process are
+ * removed. */
+void stats_each(void (*fn)(pid_t pid, void *arg), void *arg);
+
+#endif
