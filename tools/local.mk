@@ -1,5 +1,5 @@
 # Commands.
-EXTRA_DIST += %D%/build %D%/build-deb %D%/format-check %D%/install-deps %D%/lint
+EXTRA_DIST += %D%/build %D%/completion.bash %D%/build-deb %D%/format-check %D%/install-deps %D%/lint
 
 format:
 	$(srcdir)/%D%/format-check
@@ -22,4 +22,11 @@ noinst_HEADERS += %D%/child.h %D%/closure.h %D%/doctor.h %D%/elf.h %D%/json.h \
 	-I$(top_srcdir)/compat/include -I$(top_builddir) $(LIBEVENT_CFLAGS) \
 	-DBINDIR='"$(bindir)"' -DLIBDIR='"$(pkglibdir)"'
 %C%_libevent_aio_LDADD = libaio_kernel.la -ldl -lpthread
-dist_man_MANS += man/libevent-aio.1
+dist_man_MANS += man/libevent-aio.1 man/libevent-aio.7 man/event_base_aio.3
+
+# bash looks there for the completion of the command of that name.
+completiondir = $(datadir)/bash-completion/completions
+nodist_completion_DATA = %D%/completions/libevent-aio
+CLEANFILES += $(nodist_completion_DATA)
+%D%/completions/libevent-aio: %D%/completion.bash
+	$(AM_V_GEN)$(MKDIR_P) %D%/completions && cp $< $@

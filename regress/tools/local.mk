@@ -1,7 +1,7 @@
 # The command libevent-aio.
 EXTRA_DIST += %D%/diagnose.sh %D%/lib.sh %D%/sandbox.c %D%/screen.py %D%/ticker.c \
-	%D%/t_doctor %D%/t_doctor_target %D%/t_run %D%/t_stats %D%/t_system
-TESTS += %D%/t_doctor %D%/t_doctor_target %D%/t_run %D%/t_stats %D%/t_system
+	%D%/t_completion %D%/t_doctor %D%/t_doctor_target %D%/t_man %D%/t_run %D%/t_stats %D%/t_system
+TESTS += %D%/t_completion %D%/t_doctor %D%/t_doctor_target %D%/t_man %D%/t_run %D%/t_stats %D%/t_system
 
 if HAVE_CMOCKA
 check_PROGRAMS += %D%/t_elf %D%/t_json
