@@ -60,6 +60,10 @@ op_renew(unsigned i)
 		event_make(i);
 }
 
+/* libevent's EVLOOP_ONCE with priorities can go on to wait for ever when the
+ * last callback of those that are active starts the loop over. */
+static int may_block;
+
 void
 op_loop(unsigned i)
 {
@@ -78,7 +82,9 @@ op_loop(unsigned i)
 			event_active(w[i].ev, EV_READ, 1);
 	}
 	calls_begin();
+	may_block = (how & EVLOOP_NONBLOCK) == 0;
 	out("loop %x %d", (unsigned)how, event_base_loop(base, how));
+	may_block = 0;
 	calls_print();
 	out(" broke %d exit %d", event_base_got_break(base),
 	    event_base_got_exit(base));
@@ -139,6 +145,8 @@ op_break(unsigned i)
 	(void)i;
 	if (rnd(2) == 0)
 		tell(" break %d", event_base_loopbreak(base));
+	else if (may_block)
+		tell(" no continue");
 	else
 		tell(" continue %d", event_base_loopcontinue(base));
 }
