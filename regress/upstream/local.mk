@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	%D%/dns-offline \
 	%D%/fetch \
 	%D%/groups.py \
+	%D%/http-bench \
 	%D%/run \
 	%D%/skips \
 	%D%/timing \
