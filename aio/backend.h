@@ -134,6 +134,10 @@ struct aio_ops {
 
 struct aio_backend {
 	const struct aio_ops *ops;
+	/* -errno after prepare(): not all that is wanted is watched, since the
+	 * kernel is short of something (memory, a user's watches). It is tried
+	 * again every few milliseconds. */
+	int trouble;
 };
 
 /* Methods in order of preference: epoll, poll, select. NULL past the end. */

@@ -19,6 +19,8 @@
 /* After a wrong guess that epoll has reports waiting, so many passes confirm
  * their registrations without asking. */
 #define DOUBT_PASSES 8
+/* How soon what the kernel had no means for is tried again. */
+#define RETRY_NS 10000000
 #define RECHECK_MAX  64
 
 /* The kernel completes some polls from a worker thread of this processor: those
@@ -120,17 +122,20 @@ reports_wait(struct aio_combined *c)
 	return false;
 }
 
-static void
+/* 0, or -errno if something is left for want of the kernel's means. */
+static int
 settle(struct aio_combined *c)
 {
 	enum aio_settling how = AIO_SETTLE_TRUSTING;
+	int rc = 0;
 
 	for (int i = 0; i < SETTLE_ROUNDS && c->slots.dirty.head != NULL; i++) {
-		aio_settle_all(c, how);
+		rc = aio_settle_all(c, how);
 		if (c->unsure > 0 && (has_completed(c) || reports_wait(c)))
 			break;
 		how = i == 0 ? AIO_SETTLE_SURE : AIO_SETTLE_IN_EPOLL;
 	}
+	return c->slots.dirty.head != NULL ? rc : 0;
 }
 
 int
@@ -154,8 +159,7 @@ aio_pass_prepare(struct aio_backend *b)
 	aio_flight_reap(&c->flight);
 	if (c->slots.ready.head != NULL)
 		recheck_completed(c);
-	if (c->slots.dirty.head != NULL)
-		settle(c);
+	b->trouble = c->slots.dirty.head != NULL ? settle(c) : 0;
 	if (c->flight.ctx != NULL)
 		aio_settle_join(c);
 	c->asleep = true;
@@ -175,12 +179,26 @@ is_zero(const struct timespec *timeout)
 	return timeout != NULL && timeout->tv_sec == 0 && timeout->tv_nsec == 0;
 }
 
+/* What could not be settled is tried again soon, whatever else happens. */
+static const struct timespec *
+at_most_retry(const struct timespec *timeout)
+{
+	static const struct timespec retry = {0, RETRY_NS};
+
+	return timeout == NULL || timeout->tv_sec > 0 ||
+		       timeout->tv_nsec > RETRY_NS
+		   ? &retry
+		   : timeout;
+}
+
 int
 aio_pass_sleep(struct aio_backend *b, const struct timespec *timeout)
 {
 	struct aio_combined *c = aio_combined_of(b);
 	bool sleeps = !is_zero(timeout);
 
+	if (__builtin_expect(b->trouble < 0, 0))
+		timeout = at_most_retry(timeout);
 	if (!c->shared && has_completed(c))
 		return 0;
 	if (sleeps)

@@ -335,6 +335,8 @@ void ev_bev_deferred_init_(struct bev_private *b);
 void ev_bev_run_readcb_(struct bev_private *b, int options);
 void ev_bev_run_writecb_(struct bev_private *b, int options);
 void ev_bev_run_eventcb_(struct bev_private *b, short what, int options);
+/* EVENT, which is enabled, cannot be waited for. Deferred. */
+void ev_bev_tell_unpolled_(struct bev_private *b, short event);
 void ev_bev_trigger_(struct bev_private *b, short iotype, int options);
 void ev_bev_schedule_work_(struct bev_private *b);
 /* Around callbacks that an event of B runs: what there is to do afterwards is
@@ -361,6 +363,8 @@ void ev_bev_check_watermark_(struct bev_private *b);
 /* ---- timeout.c */
 
 int ev_bev_arm_(struct bev_private *b, short event);
+/* The same for those who cannot hand an error on: the eventcb is told, later. */
+void ev_bev_arm_or_tell_(struct bev_private *b, short event);
 void ev_bev_disarm_(struct bev_private *b, short event);
 void ev_bev_adjust_armed_(struct bev_private *b);
 /* Disables the direction and tells the eventcb. */

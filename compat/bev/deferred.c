@@ -257,6 +257,16 @@ ev_bev_run_eventcb_(struct bev_private *b, short what, int options)
 }
 
 void
+ev_bev_tell_unpolled_(struct bev_private *b, short event)
+{
+	short direction =
+	    event == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
+
+	ev_bev_run_eventcb_(
+	    b, BEV_EVENT_ERROR | direction, BEV_TRIG_DEFER_CALLBACKS);
+}
+
+void
 ev_bev_trigger_(struct bev_private *b, short iotype, int options)
 {
 	struct bufferevent *bev = &b->bev;

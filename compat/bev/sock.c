@@ -156,7 +156,7 @@ continue_writing(struct bev_private *b)
 	if (ev_buffer_len_(b->bev.output) == 0 || !ev_bev_may_write(b))
 		ev_bev_disarm_(b, EV_WRITE);
 	else /* the rest of this pass belongs to others */
-		ev_bev_arm_(b, EV_WRITE);
+		ev_bev_arm_or_tell_(b, EV_WRITE);
 }
 
 static bool
@@ -212,7 +212,7 @@ write_some(struct bev_private *b, bool polled)
 	} else if (n == 0) {
 		fail(b, EV_WRITE, BEV_EVENT_EOF, 0);
 	} else if (EVUTIL_ERR_RW_RETRIABLE((int)-n)) {
-		ev_bev_arm_(b, EV_WRITE);
+		ev_bev_arm_or_tell_(b, EV_WRITE);
 	} else {
 		fail(b, EV_WRITE, BEV_EVENT_ERROR, (int)-n);
 	}
@@ -264,7 +264,7 @@ told_connected(struct bev_private *b)
 	if (!ev_bev_may_write(b) || ev_buffer_len_(b->bev.output) == 0)
 		ev_bev_disarm_(b, EV_WRITE);
 	if (ev_bev_may_read(b) && !b->read_armed)
-		ev_bev_arm_(b, EV_READ);
+		ev_bev_arm_or_tell_(b, EV_READ);
 	ev_bev_run_eventcb_(b, BEV_EVENT_CONNECTED, 0);
 	return !b->freed && sock_getfd(b) == fd &&
 	       b->connecting == EV_BEV_CONN_IDLE;
@@ -288,7 +288,7 @@ sock_work(struct bev_private *b)
 		if (fd_is_writable(b))
 			output_ready(b);
 		else
-			ev_bev_arm_(b, EV_WRITE);
+			ev_bev_arm_or_tell_(b, EV_WRITE);
 	}
 }
 

@@ -25,8 +25,8 @@ ev_bev_unsuspend_read_(struct bev_private *b, unsigned why)
 	if ((b->read_suspended & why) == 0)
 		return;
 	b->read_suspended &= (uint8_t)~why;
-	if (ev_bev_may_read(b))
-		b->bev.be_ops->enable(b, EV_READ);
+	if (ev_bev_may_read(b) && b->bev.be_ops->enable(b, EV_READ) < 0)
+		ev_bev_tell_unpolled_(b, EV_READ);
 }
 
 void
@@ -43,8 +43,8 @@ ev_bev_unsuspend_write_(struct bev_private *b, unsigned why)
 	if ((b->write_suspended & why) == 0)
 		return;
 	b->write_suspended &= (uint8_t)~why;
-	if (ev_bev_may_write(b))
-		b->bev.be_ops->enable(b, EV_WRITE);
+	if (ev_bev_may_write(b) && b->bev.be_ops->enable(b, EV_WRITE) < 0)
+		ev_bev_tell_unpolled_(b, EV_WRITE);
 }
 
 void

@@ -52,6 +52,13 @@ ev_bev_arm_(struct bev_private *b, short event)
 }
 
 void
+ev_bev_arm_or_tell_(struct bev_private *b, short event)
+{
+	if (ev_bev_base_(b) != NULL && ev_bev_arm_(b, event) < 0)
+		ev_bev_tell_unpolled_(b, event);
+}
+
+void
 ev_bev_disarm_(struct bev_private *b, short event)
 {
 	if (event == EV_READ)

@@ -190,8 +190,11 @@ ev_http_conn_want_input_(struct evhttp_connection *evcon)
 	if (!evcon->eof)
 		wanted |= EV_READ;
 	wanted &= (short)~bufferevent_get_enabled(evcon->bev);
-	if (wanted != 0)
-		bufferevent_enable(evcon->bev, wanted);
+	/* Without it nothing would ever come. */
+	if (wanted != 0 && bufferevent_enable(evcon->bev, wanted) < 0)
+		bufferevent_trigger_event(evcon->bev,
+		    BEV_EVENT_READING | BEV_EVENT_ERROR,
+		    BEV_TRIG_DEFER_CALLBACKS);
 }
 
 void

@@ -149,8 +149,7 @@ prepare(struct evhttp_connection *evcon)
 	}
 	bufferevent_setfd(evcon->bev, fd);
 	ev_http_conn_apply_timeouts_(evcon);
-	bufferevent_enable(evcon->bev, EV_WRITE);
-	return 0;
+	return bufferevent_enable(evcon->bev, EV_WRITE) < 0 ? -ENOMEM : 0;
 }
 
 static socklen_t

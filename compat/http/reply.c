@@ -108,6 +108,19 @@ is_orphan(struct evhttp_request *req)
 	return true;
 }
 
+/* The connection ends, and a request that the program was to answer with it:
+ * this was the last call for it. */
+static void
+fail_reply(struct evhttp_request *req, enum evhttp_request_error error)
+{
+	bool answering =
+	    req->evcon->state >= EV_HTTP_HANDLING && !req->userdone;
+
+	evhttp_connection_fail_(req->evcon, error);
+	if (answering)
+		(void)is_orphan(req);
+}
+
 /* Marks the answer as complete behind what is in the output. */
 static void
 complete(struct evhttp_connection *evcon, struct evhttp_request *req, int err)
@@ -160,7 +173,7 @@ evhttp_send_reply(struct evhttp_request *req, int code, const char *reason,
 	if (is_orphan(req))
 		return;
 	if (set_code(req, code, reason) < 0) {
-		evhttp_connection_fail_(req->evcon, EVREQ_HTTP_BUFFER_ERROR);
+		fail_reply(req, EVREQ_HTTP_BUFFER_ERROR);
 		return;
 	}
 	send_all(req, databuf);
@@ -189,7 +202,7 @@ evhttp_send_error(struct evhttp_request *req, int error, const char *reason)
 	if (is_orphan(req))
 		return;
 	if (set_code(req, error, reason) < 0) {
-		evhttp_connection_fail_(req->evcon, EVREQ_HTTP_EOF);
+		fail_reply(req, EVREQ_HTTP_EOF);
 		return;
 	}
 	escaped = evhttp_htmlescape(req->response_code_line);

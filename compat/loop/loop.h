@@ -132,6 +132,7 @@ struct event_base {
 	char pad_[164];      /* th_notify_fd is at 500 */
 	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
 	enum aio_policy policy;
+	int told_trouble; /* the backend's, as it was last told of */
 };
 
 struct ev_config_avoid {

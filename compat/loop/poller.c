@@ -21,6 +21,19 @@ collect(struct event_base *base)
 	return n < 0 ? n : 0;
 }
 
+/* Said once each time that it begins. */
+static void
+tell_trouble(struct event_base *base)
+{
+	base->told_trouble = base->backend->trouble;
+	if (base->told_trouble == 0)
+		return;
+	errno = -base->told_trouble;
+	event_warn("event_base_loop: %s cannot watch every descriptor now and "
+		   "tries again",
+	    base->backend->ops->name);
+}
+
 int
 ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 {
@@ -32,6 +45,8 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 	r = b->ops->prepare(b);
 	if (r < 0)
 		goto fail;
+	if (__builtin_expect(b->trouble != base->told_trouble, 0))
+		tell_trouble(base);
 	if (__builtin_expect(ev_report_passes_, 0))
 		ev_report_pass_(base);
 	ev_unlock(base->lock);

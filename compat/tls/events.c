@@ -8,6 +8,7 @@
 
 #include "compat/util/mem.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 
 static evutil_socket_t
@@ -40,15 +41,23 @@ wanted_events(const struct bev_private *b)
 	return want;
 }
 
+/* What cannot be polled would wait for ever: its end is told, but not from in
+ * here, where the caller may be in the middle of something. */
 static void
 settle_event(struct bev_private *b, bool wanted, bool armed, short event)
 {
-	const struct bev_services *svc = ev_tls_of_(b)->svc;
+	struct ev_tls *t = ev_tls_of_(b);
+	const struct bev_services *svc = t->svc;
 
-	if (wanted && !armed)
-		svc->arm(b, event);
-	else if (!wanted && armed)
+	if (wanted && !armed) {
+		if (svc->arm(b, event) == 0 || b->bev.ev_base == NULL)
+			return;
+		t->unpolled = true;
+		t->end_errno = errno;
+		svc->schedule_work(b);
+	} else if (!wanted && armed) {
 		svc->disarm(b, event);
+	}
 }
 
 static void
@@ -123,6 +132,12 @@ ev_tls_pump_(struct bev_private *b, short events)
 		return;
 	if (t->pumping) {
 		t->svc->schedule_work(b);
+		return;
+	}
+	if (t->unpolled) {
+		t->unpolled = false;
+		t->end_what = BEV_EVENT_ERROR | BEV_EVENT_READING;
+		ev_tls_tell_end_(b);
 		return;
 	}
 	t->pumping = true;

@@ -72,6 +72,7 @@ struct ev_tls {
 	bool under_ended; /* the underlying one told EOF */
 	bool owes_writecb;
 	/* Read by a pass that also brought data; told after that. */
+	bool unpolled; /* an event that is wanted could not be added */
 	short end_what;
 	int end_errno;
 

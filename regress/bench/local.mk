@@ -33,7 +33,7 @@ bench_libev = %D%/w_readers-libev %D%/w_churn-libev %D%/w_readd-libev \
 bench_libuv = %D%/w_readers-libuv %D%/w_churn-libuv %D%/w_readd-libuv \
 	%D%/w_toggle-libuv %D%/w_conn-libuv %D%/w_server-libuv %D%/w_timers-libuv \
 	%D%/w_wake-libuv
-EXTRA_PROGRAMS = $(bench_programs) $(bench_by_hand) $(bench_libev) \
+EXTRA_PROGRAMS += $(bench_programs) $(bench_by_hand) $(bench_libev) \
 	$(bench_libuv)
 CLEANFILES += $(EXTRA_PROGRAMS)
 

@@ -1,0 +1,48 @@
+/* What a scenario is, and what it may use. */
+#ifndef TORTURE_H
+#define TORTURE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct torture {
+	struct event_base *base;
+	struct event guard; /* ends what waits for ever */
+	bool done;          /* all that was asked for has happened */
+	bool refused;       /* a call, or an error callback, said no */
+	bool late;          /* the guard's time was up */
+};
+
+struct scenario {
+	const char *name;
+	/* Ends with everything freed but the base, whatever happens. */
+	void (*run)(struct torture *t);
+};
+
+extern const struct scenario loop_scenarios[], stream_scenarios[],
+    protocol_scenarios[];
+
+/* In the parent, once: what the scenarios share (keys, a file). */
+void torture_prepare_streams(void);
+void torture_prepare_protocols(void);
+
+/* Runs the loop until *FLAG reaches N, or something is wrong. */
+bool torture_wait(struct torture *t, const int *flag, int n);
+
+/* For scenarios with a label "out". */
+#define NEED(t, cond)                                                          \
+	do {                                                                   \
+		if (!(cond)) {                                                 \
+			(t)->refused = true;                                   \
+			goto out;                                              \
+		}                                                              \
+	} while (0)
+#define WAIT(t, flag, n)                                                       \
+	do {                                                                   \
+		if (!torture_wait(t, flag, n))                                 \
+			goto out;                                              \
+	} while (0)
+
+#endif
