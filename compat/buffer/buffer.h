@@ -83,6 +83,9 @@ struct evbuffer {
 	unsigned has_dead_callbacks : 1;
 	unsigned tells_parent : 1; /* parent_ops->added is not NULL */
 	unsigned cb_depth; /* callbacks running now, nested */
+	/* What was moved away when it was all that there was: the next chain
+	 * is made for as much, up to EV_CHAIN_KEEP_MAX. */
+	unsigned first_size;
 
 	struct ev_buffer_deferral *deferral; /* NULL: callbacks run at once */
 	struct bufferevent *parent;

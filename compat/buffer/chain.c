@@ -12,12 +12,12 @@
 
 #include <errno.h>
 
-/* Chains of 4 KiB to 128 KiB are kept here for the next buffer, a few of each
+/* Chains of 2 KiB to 128 KiB are kept here for the next buffer, a few of each
  * size class: these sizes are dear to allocate, and a buffer that is empty
  * should not hold them. A chain is owned by whoever exchanged it out of its
  * slot. No use where an allocator watches for use after free. */
-#define CACHE_MIN_LOG 12
-#define CACHE_CLASSES 5
+#define CACHE_MIN_LOG 11
+#define CACHE_CLASSES 6
 #define CACHE_SLOTS   2
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -275,7 +275,10 @@ ev_buffer_spare_(struct evbuffer *buf, size_t need)
 	if (c != NULL && !(c->flags & EV_CHAIN_READONLY) &&
 	    c->buffer_len >= need)
 		return c;
-	c = ev_chain_grow_(ev_buffer_last_data_(buf), need);
+	if (buf->total_len == 0 && need < buf->first_size)
+		c = ev_chain_new_(buf->first_size);
+	else
+		c = ev_chain_grow_(ev_buffer_last_data_(buf), need);
 	if (c == NULL)
 		return NULL;
 	ev_buffer_drop_spares_(buf);

@@ -146,13 +146,16 @@ ev_buffer_would_overflow_(const struct evbuffer *buf, size_t len)
 
 /* memcpy(), without a call for the few bytes that line ends and the like have.
  */
-static inline void
+static inline __attribute__((always_inline)) void
 ev_copy_(unsigned char *to, const void *data, size_t len)
 {
 	const unsigned char *from = data;
 
-	if (len >= 16) {
+	if (len > 32) {
 		memcpy(to, from, len);
+	} else if (len >= 16) {
+		memcpy(to, from, 16);
+		memcpy(to + len - 16, from + len - 16, 16);
 	} else if (len >= 8) {
 		memcpy(to, from, 8);
 		memcpy(to + len - 8, from + len - 8, 8);
@@ -195,9 +198,6 @@ struct evbuffer_chain *ev_buffer_expand_(struct evbuffer *buf, size_t len);
 void ev_buffer_commit_chain_(
     struct evbuffer *buf, struct evbuffer_chain *c, size_t len);
 
-/* search.c: a position OFFSET into BUF; -1 and NULL beyond its end. */
-struct evbuffer_ptr ev_buffer_at_(struct evbuffer *buf, size_t offset);
-
 /* file.c */
 void ev_segment_ref_(struct evbuffer_file_segment *seg);
 int ev_segment_load_(struct evbuffer_file_segment *seg);
@@ -225,6 +225,25 @@ ev_buffer_is_watched_(const struct evbuffer *buf)
 {
 	return buf->callbacks != NULL ||
 	       (buf->tells_parent && buf->n_added != 0);
+}
+
+/* Neither locked nor watched: then changes need not be counted, and public
+ * functions have a short way for what happens within one chain. */
+static inline bool
+ev_buffer_is_alone_(const struct evbuffer *buf)
+{
+	return __builtin_expect(buf->lock == NULL && buf->callbacks == NULL &&
+				    !buf->tells_parent,
+	    1);
+}
+
+/* The short way takes LEN bytes, if the first chain has them in memory. */
+static inline bool
+ev_buffer_front_has_(const struct evbuffer *buf, size_t len)
+{
+	const struct evbuffer_chain *c = buf->first;
+
+	return c != NULL && len <= c->off && !(c->flags & EV_CHAIN_KERNEL);
 }
 
 /* The end of a public function: callbacks, then the lock. */

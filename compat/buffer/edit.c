@@ -62,15 +62,33 @@ ev_buffer_add_(struct evbuffer *buf, const void *data, size_t len)
 	return r;
 }
 
-int
-evbuffer_add(struct evbuffer *buf, const void *data, size_t datlen)
+static __attribute__((noinline)) int
+add_slow(struct evbuffer *buf, const void *data, size_t len)
 {
 	ev_lock(buf->lock);
-	if (buf->freeze_end || ev_buffer_append_(buf, data, datlen) < 0) {
+	if (buf->freeze_end || ev_buffer_append_(buf, data, len) < 0) {
 		ev_unlock(buf->lock);
 		return -1;
 	}
 	ev_buffer_finish_(buf);
+	return 0;
+}
+
+int
+evbuffer_add(struct evbuffer *buf, const void *data, size_t datlen)
+{
+	struct evbuffer_chain *c;
+	unsigned char *to;
+
+	if (!ev_buffer_is_alone_(buf) || buf->freeze_end)
+		return add_slow(buf, data, datlen);
+	c = *buf->last_with_datap;
+	if (c == NULL || datlen > ev_chain_room_(c))
+		return add_slow(buf, data, datlen);
+	to = ev_chain_end_(c);
+	c->off += datlen;
+	buf->total_len += datlen;
+	ev_copy_(to, data, datlen);
 	return 0;
 }
 
@@ -171,6 +189,11 @@ consume_all(struct evbuffer *buf)
 
 	buf->n_deleted += buf->total_len;
 	buf->total_len = 0;
+	if (c->next == NULL && worth_keeping(buf, c)) {
+		c->misalign = 0;
+		c->off = 0;
+		return;
+	}
 	buf->first = NULL;
 	buf->last = NULL;
 	buf->last_with_datap = &buf->first;
@@ -234,8 +257,19 @@ ev_buffer_drain_(struct evbuffer *buf, size_t len)
 	ev_buffer_invoke_callbacks_(buf);
 }
 
-int
-evbuffer_drain(struct evbuffer *buf, size_t len)
+/* LEN bytes, less than what is in the first chain. */
+static inline void
+consume_within_front(struct evbuffer *buf, size_t len)
+{
+	struct evbuffer_chain *c = buf->first;
+
+	c->misalign += (ev_off_t)len;
+	c->off -= len;
+	buf->total_len -= len;
+}
+
+static __attribute__((noinline)) int
+drain_slow(struct evbuffer *buf, size_t len)
 {
 	ev_lock(buf->lock);
 	if (buf->freeze_start && buf->total_len != 0) {
@@ -244,6 +278,16 @@ evbuffer_drain(struct evbuffer *buf, size_t len)
 	}
 	ev_buffer_consume_(buf, len);
 	ev_buffer_finish_(buf);
+	return 0;
+}
+
+int
+evbuffer_drain(struct evbuffer *buf, size_t len)
+{
+	if (!ev_buffer_is_alone_(buf) || buf->freeze_start ||
+	    buf->first == NULL || len >= buf->first->off)
+		return drain_slow(buf, len);
+	consume_within_front(buf, len);
 	return 0;
 }
 
@@ -276,8 +320,8 @@ ev_buffer_copyout_(struct evbuffer *buf, void *data, size_t len)
 	return (ev_ssize_t)len;
 }
 
-int
-evbuffer_remove(struct evbuffer *buf, void *data, size_t datlen)
+static __attribute__((noinline)) int
+remove_slow(struct evbuffer *buf, void *data, size_t datlen)
 {
 	ev_ssize_t n = 0;
 
@@ -295,6 +339,22 @@ evbuffer_remove(struct evbuffer *buf, void *data, size_t datlen)
 	ev_buffer_consume_(buf, (size_t)n);
 	ev_buffer_finish_(buf);
 	return (int)n;
+}
+
+int
+evbuffer_remove(struct evbuffer *buf, void *data, size_t datlen)
+{
+	if (!ev_buffer_is_alone_(buf) || buf->freeze_start ||
+	    datlen > INT_MAX || !ev_buffer_front_has_(buf, datlen))
+		return remove_slow(buf, data, datlen);
+	ev_copy_(data, ev_chain_data_(buf->first), datlen);
+	if (datlen < buf->first->off) {
+		consume_within_front(buf, datlen);
+	} else {
+		ev_buffer_consume_(buf, datlen);
+		ev_buffer_forget_changes_(buf);
+	}
+	return (int)datlen;
 }
 
 static ev_ssize_t
@@ -340,7 +400,11 @@ evbuffer_copyout_from(struct evbuffer *buf, const struct evbuffer_ptr *pos,
 ev_ssize_t
 evbuffer_copyout(struct evbuffer *buf, void *data_out, size_t datlen)
 {
-	return evbuffer_copyout_from(buf, NULL, data_out, datlen);
+	if (buf->lock != NULL || buf->freeze_start ||
+	    !ev_buffer_front_has_(buf, datlen))
+		return evbuffer_copyout_from(buf, NULL, data_out, datlen);
+	ev_copy_(data_out, ev_chain_data_(buf->first), datlen);
+	return (ev_ssize_t)datlen;
 }
 
 /* The chain at the front that can be made to hold SIZE bytes by copying behind
@@ -433,8 +497,8 @@ ev_buffer_pullup_(struct evbuffer *buf, size_t size)
 	return ev_chain_data_(dst);
 }
 
-unsigned char *
-evbuffer_pullup(struct evbuffer *buf, ev_ssize_t size)
+static __attribute__((noinline)) unsigned char *
+pullup_slow(struct evbuffer *buf, ev_ssize_t size)
 {
 	unsigned char *data;
 
@@ -442,4 +506,13 @@ evbuffer_pullup(struct evbuffer *buf, ev_ssize_t size)
 	data = ev_buffer_pullup_(buf, size < 0 ? buf->total_len : (size_t)size);
 	ev_unlock(buf->lock);
 	return data;
+}
+
+unsigned char *
+evbuffer_pullup(struct evbuffer *buf, ev_ssize_t size)
+{
+	if (buf->lock != NULL || size <= 0 ||
+	    !ev_buffer_front_has_(buf, (size_t)size))
+		return pullup_slow(buf, size);
+	return ev_chain_data_(buf->first);
 }

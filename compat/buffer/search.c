@@ -8,57 +8,64 @@
 /* After so many first bytes that begin no match, search by all bytes. */
 #define MEMCHR_MISSES 16
 
-static struct evbuffer_ptr
-no_position(void)
+/* Results are written to where they belong, field by field: a structure that is
+ * returned by value through several functions is copied by wider loads than the
+ * stores before, and each time the processor waits. */
+static void
+set_none(struct evbuffer_ptr *p)
 {
-	struct evbuffer_ptr p = {-1, {NULL, 0}};
-
-	return p;
+	p->pos = -1;
+	p->internal_.chain = NULL;
+	p->internal_.pos_in_chain = 0;
 }
 
-static struct evbuffer_ptr
-position_at(size_t offset, struct evbuffer_chain *c, size_t pos_in_chain)
+static void
+set_position(struct evbuffer_ptr *p, size_t offset, struct evbuffer_chain *c,
+    size_t pos_in_chain)
 {
-	struct evbuffer_ptr p = {
-	    (ev_ssize_t)offset, {c, c != NULL ? pos_in_chain : 0}};
-
-	return p;
+	p->pos = (ev_ssize_t)offset;
+	p->internal_.chain = c;
+	p->internal_.pos_in_chain = c != NULL ? pos_in_chain : 0;
 }
 
-/* The place LEN bytes behind POS bytes into C, where OFFSET is the offset of
- * the latter in BUF, and the sum is known to be within BUF. */
-static struct evbuffer_ptr
-advance(struct evbuffer *buf, struct evbuffer_chain *c, size_t pos,
-    size_t offset, size_t len)
+/* *P becomes the place LEN bytes behind POS bytes into C, where OFFSET is the
+ * offset of the latter in BUF, and the sum is known to be within BUF. */
+static void
+advance(const struct evbuffer *buf, struct evbuffer_ptr *p,
+    struct evbuffer_chain *c, size_t pos, size_t offset, size_t len)
 {
 	size_t target = offset + len;
 
-	if (target == buf->total_len)
-		return position_at(target, NULL, 0);
+	if (target == buf->total_len) {
+		set_position(p, target, NULL, 0);
+		return;
+	}
 	len += pos;
 	while (len >= c->off) {
 		len -= c->off;
 		c = c->next;
 	}
-	return position_at(target, c, len);
+	set_position(p, target, c, len);
 }
 
-struct evbuffer_ptr
-ev_buffer_at_(struct evbuffer *buf, size_t offset)
+static void
+set_to(const struct evbuffer *buf, struct evbuffer_ptr *p, size_t offset)
 {
 	if (offset > buf->total_len)
-		return no_position();
-	return advance(buf, buf->first, 0, 0, offset);
+		set_none(p);
+	else
+		advance(buf, p, buf->first, 0, 0, offset);
 }
 
-static struct evbuffer_ptr
-add_to(struct evbuffer *buf, const struct evbuffer_ptr *p, size_t len)
+static void
+add_to(const struct evbuffer *buf, struct evbuffer_ptr *p, size_t len)
 {
 	if (p->pos < 0 || (size_t)p->pos > buf->total_len ||
 	    len > buf->total_len - (size_t)p->pos)
-		return no_position();
-	return advance(buf, p->internal_.chain, p->internal_.pos_in_chain,
-	    (size_t)p->pos, len);
+		set_none(p);
+	else
+		advance(buf, p, p->internal_.chain, p->internal_.pos_in_chain,
+		    (size_t)p->pos, len);
 }
 
 int
@@ -68,13 +75,13 @@ evbuffer_ptr_set(struct evbuffer *buffer, struct evbuffer_ptr *ptr,
 	ev_lock(buffer->lock);
 	switch (how) {
 	case EVBUFFER_PTR_SET:
-		*ptr = ev_buffer_at_(buffer, position);
+		set_to(buffer, ptr, position);
 		break;
 	case EVBUFFER_PTR_ADD:
-		*ptr = add_to(buffer, ptr, position);
+		add_to(buffer, ptr, position);
 		break;
 	default:
-		*ptr = no_position();
+		set_none(ptr);
 		break;
 	}
 	ev_unlock(buffer->lock);
@@ -155,22 +162,26 @@ search_chain(struct evbuffer_chain *c, size_t pos, size_t n, const char *what,
 	return c->off;
 }
 
-static struct evbuffer_ptr
-search(struct evbuffer *buf, const char *what, size_t len,
-    struct evbuffer_ptr from, size_t limit)
+/* Looks for WHAT from POS bytes into C on, which is OFFSET in BUF; all of it
+ * must lie before LIMIT. *P is the place, or none. */
+static void
+search(const struct evbuffer *buf, const char *what, size_t len,
+    struct evbuffer_chain *c, size_t pos, size_t offset, size_t limit,
+    struct evbuffer_ptr *p)
 {
-	struct evbuffer_chain *c = from.internal_.chain;
-	size_t pos = from.internal_.pos_in_chain;
-	size_t offset = (size_t)from.pos, hit, places;
+	size_t hit, places;
 
 	if (limit > buf->total_len)
 		limit = buf->total_len;
-	if (len == 0)
-		return from;
+	if (len == 0) {
+		set_position(p, offset, c, pos);
+		return;
+	}
+	set_none(p);
 	if (offset > limit || len > limit - offset)
-		return no_position();
+		return;
 	if (c != NULL && pos >= c->off)
-		return no_position();
+		return;
 	for (; c != NULL && offset <= limit - len; c = c->next) {
 		places = limit - offset - len + 1;
 		if (places > c->off - pos)
@@ -178,39 +189,57 @@ search(struct evbuffer *buf, const char *what, size_t len,
 		if (ev_chain_load_(c) < 0)
 			break;
 		hit = search_chain(c, pos, places, what, len);
-		if (hit < c->off)
-			return position_at(offset + hit - pos, c, hit);
+		if (hit < c->off) {
+			set_position(p, offset + hit - pos, c, hit);
+			return;
+		}
 		offset += c->off - pos;
 		pos = 0;
 	}
-	return no_position();
+}
+
+static struct evbuffer_chain *
+first_data(const struct evbuffer *buf)
+{
+	return buf->total_len != 0 ? buf->first : NULL;
+}
+
+static inline struct evbuffer_ptr
+search_range(const struct evbuffer *buffer, const char *what, size_t len,
+    const struct evbuffer_ptr *start, const struct evbuffer_ptr *end)
+{
+	struct evbuffer_ptr p;
+	size_t limit = EV_SIZE_MAX;
+
+	ev_lock(buffer->lock);
+	if (end != NULL)
+		limit = (size_t)end->pos;
+	if (end != NULL && end->pos < 0)
+		set_none(&p);
+	else if (start == NULL)
+		search(buffer, what, len, first_data(buffer), 0, 0, limit, &p);
+	else if (start->pos >= 0)
+		search(buffer, what, len, start->internal_.chain,
+		    start->internal_.pos_in_chain, (size_t)start->pos, limit,
+		    &p);
+	else
+		set_none(&p);
+	ev_unlock(buffer->lock);
+	return p;
 }
 
 struct evbuffer_ptr
 evbuffer_search_range(struct evbuffer *buffer, const char *what, size_t len,
     const struct evbuffer_ptr *start, const struct evbuffer_ptr *end)
 {
-	struct evbuffer_ptr p = no_position();
-
-	ev_lock(buffer->lock);
-	if (start == NULL)
-		p = ev_buffer_at_(buffer, 0);
-	else if (start->pos >= 0)
-		p = *start;
-	if (p.pos >= 0 && (end == NULL || end->pos >= 0))
-		p = search(buffer, what, len, p,
-		    end != NULL ? (size_t)end->pos : buffer->total_len);
-	else
-		p = no_position();
-	ev_unlock(buffer->lock);
-	return p;
+	return search_range(buffer, what, len, start, end);
 }
 
 struct evbuffer_ptr
 evbuffer_search(struct evbuffer *buffer, const char *what, size_t len,
     const struct evbuffer_ptr *start)
 {
-	return evbuffer_search_range(buffer, what, len, start, NULL);
+	return search_range(buffer, what, len, start, NULL);
 }
 
 unsigned char *
@@ -220,8 +249,8 @@ evbuffer_find(struct evbuffer *buffer, const unsigned char *what, size_t len)
 	unsigned char *data = NULL;
 
 	ev_lock(buffer->lock);
-	p = search(buffer, (const char *)what, len, ev_buffer_at_(buffer, 0),
-	    buffer->total_len);
+	search(buffer, (const char *)what, len, first_data(buffer), 0, 0,
+	    EV_SIZE_MAX, &p);
 	if (p.pos >= 0) {
 		data = ev_buffer_pullup_(buffer, (size_t)p.pos + len);
 		if (data != NULL)

@@ -1,8 +1,8 @@
 # Unit tests of compat/buffer/.
 EXTRA_DIST += %D%/bufs.h
 if HAVE_CMOCKA
-unit_buffer_tests = %D%/t_callbacks %D%/t_chain %D%/t_edit %D%/t_file %D%/t_io \
-	%D%/t_limits %D%/t_memory %D%/t_move %D%/t_reserve %D%/t_search \
+unit_buffer_tests = %D%/t_callbacks %D%/t_chain %D%/t_edit %D%/t_file \
+	%D%/t_format %D%/t_io %D%/t_limits %D%/t_memory %D%/t_move %D%/t_reserve %D%/t_search \
 	%D%/t_threads
 check_PROGRAMS += $(unit_buffer_tests)
 TESTS += $(unit_buffer_tests)
@@ -15,6 +15,8 @@ TESTS += $(unit_buffer_tests)
 %C%_t_edit_LDADD = $(UNIT_LIBS)
 %C%_t_file_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_file_LDADD = $(UNIT_LIBS)
+%C%_t_format_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_format_LDADD = $(UNIT_LIBS)
 %C%_t_io_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_io_LDADD = $(UNIT_LIBS)
 %C%_t_io_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=read -Wl,--wrap=readv \
