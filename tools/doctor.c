@@ -279,7 +279,6 @@ is_pid(const char *s)
 static void
 look_at_own_environment(struct doctor *d)
 {
-	extern char **environ;
 	char **e;
 
 	for (e = environ; *e != NULL; e++)

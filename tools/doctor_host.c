@@ -21,14 +21,17 @@ enum { PROBE_SECONDS = 10 };
 static void
 look_at_kernel(struct doctor *d)
 {
-	unsigned major = 0, minor = 0;
+	unsigned long major, minor;
 	struct utsname u;
+	char *end;
 
-	if (uname(&u) != 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2) {
+	if (uname(&u) != 0 ||
+	    (major = strtoul(u.release, &end, 10), *end != '.')) {
 		doctor_find(d, DOCTOR_NOTE, "kernel", NULL,
 		    "the kernel's version cannot be told");
 		return;
 	}
+	minor = strtoul(end + 1, NULL, 10);
 	snprintf(d->kernel, sizeof(d->kernel), "%s", u.release);
 	if (major > 5 || (major == 5 && minor >= 16))
 		doctor_find(
@@ -97,14 +100,16 @@ static int64_t
 read_number(const char *path)
 {
 	FILE *in = fopen(path, "re");
-	long long n = -1;
+	char line[32] = "", *end = line;
+	long long n;
 
 	if (in == NULL)
 		return -1;
-	if (fscanf(in, "%lld", &n) != 1)
-		n = -1;
+	if (fgets(line, sizeof(line), in) == NULL)
+		line[0] = '\0';
 	fclose(in);
-	return n;
+	n = strtoll(line, &end, 10);
+	return end != line ? n : -1;
 }
 
 /* A context of the library counts as this many. */

@@ -21,22 +21,26 @@ static bool
 parse(char *line, struct maps_file *out)
 {
 	static const char deleted[] = " (deleted)";
-	unsigned long long inode;
+	char *path = line, *end;
 	size_t len;
-	int at = 0;
+	int field;
 
-	if (sscanf(line, "%*s %*s %*s %*s %llu %n", &inode, &at) != 1 ||
-	    line[at] != '/')
+	for (field = 0; field < 4; field++) {
+		path += strcspn(path, " ");
+		path += strspn(path, " ");
+	}
+	out->inode = strtoull(path, &end, 10);
+	path = end + strspn(end, " ");
+	if (*path != '/')
 		return false;
-	line[strcspn(line, "\n")] = '\0';
-	out->path = line + at;
-	out->inode = inode;
-	len = strlen(out->path);
+	path[strcspn(path, "\n")] = '\0';
+	out->path = path;
+	len = strlen(path);
 	out->deleted =
 	    len > sizeof(deleted) - 1 &&
 	    strcmp(out->path + len - (sizeof(deleted) - 1), deleted) == 0;
 	if (out->deleted)
-		line[(size_t)at + len - (sizeof(deleted) - 1)] = '\0';
+		path[len - (sizeof(deleted) - 1)] = '\0';
 	return true;
 }
 

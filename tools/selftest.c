@@ -203,7 +203,7 @@ try_timers(struct trial *t)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		const struct timeval tv = {0, ms[i] * 1000};
+		const struct timeval tv = {0, ms[i] * 1000L};
 
 		timers[i] = (struct timer){t, ms[i] - 1};
 		evs[i] = t->api->event_new(

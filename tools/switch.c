@@ -233,17 +233,18 @@ run_ldconfig(const struct switch_site *s)
 static int
 exec_loader(void *arg)
 {
-	char list[256] = "";
+	char list[256];
+	size_t used = 0;
 	int i;
 
-	for (i = 0; i < OURS_NR; i++) {
-		strcat(list, ours_sonames[i]);
-		strcat(list, " ");
-	}
+	for (i = 0; i < OURS_NR; i++)
+		used += (size_t)snprintf(
+		    list + used, sizeof(list) - used, "%s ", ours_sonames[i]);
 	clearenv();
 	setenv("LD_TRACE_LOADED_OBJECTS", "1", 1);
 	setenv("LD_PRELOAD", list, 1);
 	execl("/proc/self/exe", "libevent-aio", (char *)NULL);
+	execl(BINDIR "/libevent-aio", "libevent-aio", (char *)NULL);
 	fprintf(stderr, "%s\n", strerror(errno));
 	return 1;
 }

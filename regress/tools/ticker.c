@@ -35,7 +35,7 @@ main(int argc, char **argv)
 	const struct timeval ms = {0, 1000};
 	struct event_base *base;
 	struct event *timer, *input;
-	int uid = argc > 1 ? atoi(argv[1]) : 0;
+	uid_t uid = argc > 1 ? (uid_t)strtoul(argv[1], NULL, 10) : 0;
 
 	if (argc > 1 && (setgid(uid) != 0 || setuid(uid) != 0))
 		return 1;
