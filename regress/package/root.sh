@@ -1,7 +1,7 @@
 # Sourced by the scripts that work in a clean Debian root: made by debootstrap
 # from the mirrors that this machine's apt has, and entered by chroot in mount and
 # process namespaces of their own, so that nothing started there is left.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016,SC2086
 package_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root_cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/libevent-aio
 
@@ -28,7 +28,6 @@ root_hindrance() {
 enter() {
 	local prefix=$1
 	shift
-	# shellcheck disable=SC2016
 	setpriv --pdeathsig KILL timeout -s KILL "${ROOT_SECONDS:-300}" \
 		setpriv --pdeathsig KILL $prefix unshare -m -p -f --kill-child sh -c '
 		root=$1
