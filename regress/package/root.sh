@@ -32,6 +32,7 @@ enter() {
 		setpriv --pdeathsig KILL $prefix unshare -m -p -f --kill-child sh -c '
 		root=$1
 		shift
+		mount --bind "$root" "$root" # else no namespace could be made in it
 		mount -t proc proc "$root/proc"
 		mount --rbind /dev "$root/dev"
 		exec chroot "$root" /usr/bin/env -i TERM=xterm LC_ALL=C.UTF-8 \
