@@ -63,7 +63,7 @@ AC_DEFUN([AIO_ARG_GCOV], [
   AC_ARG_ENABLE([gcov], [AS_HELP_STRING([--enable-gcov],
     [instrument for coverage])])
   AS_VAR_IF([enable_gcov], [yes], [
-    AIO_GCOV='--coverage'
+    AIO_GCOV='--coverage -DAIO_COVERAGE'
     dnl CFLAGS come last on the command line: an -O in them would win.
     CFLAGS=`AS_ECHO(["$CFLAGS"]) | sed 's/-O@<:@0-9sgz@:>@*//g'`" -O0"])
   AC_SUBST([AIO_GCOV])

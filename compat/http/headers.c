@@ -81,7 +81,7 @@ ev_http_headers_extend_(struct evkeyvalq *headers, struct ev_http_fold *fold,
     const char *value, size_t value_len)
 {
 	struct evkeyval *last = TAILQ_LAST(headers, evkeyvalq);
-	size_t len;
+	size_t at, len;
 
 	if (last == NULL)
 		return -EINVAL;
@@ -89,11 +89,15 @@ ev_http_headers_extend_(struct evkeyvalq *headers, struct ev_http_fold *fold,
 		fold->field = last;
 		fold->len = fold->room = strlen(last->value);
 	}
-	len = fold->len + 1 + value_len;
+	if (value_len == 0)
+		return 0;
+	at = fold->len + (fold->len > 0);
+	len = at + value_len;
 	if (len > fold->room && make_room(headers, fold, len) < 0)
 		return -ENOMEM;
-	fold->field->value[fold->len] = ' ';
-	memcpy(fold->field->value + fold->len + 1, value, value_len);
+	if (at > 0)
+		fold->field->value[at - 1] = ' ';
+	memcpy(fold->field->value + at, value, value_len);
 	fold->field->value[len] = '\0';
 	fold->len = len;
 	return 0;

@@ -28,8 +28,9 @@ struct ev_http_fold {
 	size_t len;
 	size_t room;
 };
-/* Adds a space and VALUE to the value of the last entry: a folded line. 0,
- * -ENOMEM, or -EINVAL if there is no entry. */
+/* Adds VALUE to the value of the last entry, behind a space if both have
+ * something in them: a folded line. 0, -ENOMEM, or -EINVAL if there is no
+ * entry. */
 int ev_http_headers_extend_(struct evkeyvalq *headers,
     struct ev_http_fold *fold, const char *value, size_t value_len);
 

@@ -1,5 +1,6 @@
 /* Other threads, forked children, signals; counters. */
 #include "conform.h"
+#include "leave.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -283,7 +284,7 @@ forked(struct conform *c, bool told)
 		pid = fork();
 		assert_true(pid >= 0);
 		if (pid == 0)
-			_exit(child(c->b, a[0], told));
+			leave(child(c->b, a[0], told));
 		for (i = 0; i < 20; i++) {
 			put(s[1], 1);
 			hear(c->b, s[0], AIO_READ);

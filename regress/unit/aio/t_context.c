@@ -10,6 +10,7 @@
 #include "aio/probe.h"
 #include "aio/ring.h"
 #include "aio/sys.h"
+#include "leave.h"
 
 static unsigned setups, destroys;
 
@@ -105,7 +106,7 @@ test_fork(void **state)
 	assert_int_equal(aio_fork_count(), 0);
 	pid = fork();
 	if (pid == 0)
-		_exit(in_child());
+		leave(in_child());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(aio_fork_count(), 0);

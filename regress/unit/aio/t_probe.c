@@ -15,6 +15,7 @@
 
 #include "aio/probe.h"
 #include "aio/sys.h"
+#include "leave.h"
 
 static void
 filter(long nr, unsigned action)
@@ -29,7 +30,7 @@ filter(long nr, unsigned action)
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
-		_exit(90);
+		leave(90);
 }
 
 static volatile sig_atomic_t children_ended;
@@ -80,7 +81,7 @@ in_process(long nr, unsigned action, int err, const char *where)
 	if (pid == 0) {
 		if (nr >= 0)
 			filter(nr, action);
-		_exit(probe_here(&e));
+		leave(probe_here(&e));
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (status != 0)

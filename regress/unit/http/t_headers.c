@@ -83,6 +83,18 @@ test_extend(void **state)
 	assert_int_equal(ev_http_headers_append_(&list, "Key", 3, "ab", 2), 0);
 	assert_int_equal(ev_http_headers_extend_(&list, &fold, "cd", 2), 0);
 	assert_string_equal(evhttp_find_header(&list, "key"), "ab cd");
+	for (int i = 0; i < 100; ++i)
+		assert_int_equal(
+		    ev_http_headers_extend_(&list, &fold, "e", 1), 0);
+	assert_int_equal(
+	    strlen(evhttp_find_header(&list, "key")), strlen("ab cd") + 200);
+	/* No value begins or ends with a blank. */
+	assert_int_equal(ev_http_headers_append_(&list, "Empty", 5, "", 0), 0);
+	assert_int_equal(ev_http_headers_extend_(&list, &fold, "", 0), 0);
+	assert_string_equal(evhttp_find_header(&list, "empty"), "");
+	assert_int_equal(ev_http_headers_extend_(&list, &fold, "5", 1), 0);
+	assert_int_equal(ev_http_headers_extend_(&list, &fold, "", 0), 0);
+	assert_string_equal(evhttp_find_header(&list, "empty"), "5");
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bases.h"
+#include "leave.h"
 
 #define FATAL 77
 
@@ -29,7 +30,7 @@ static const char *expected;
 static void
 fatal(int err)
 {
-	_exit(strstr(text, expected) != NULL ? FATAL : 1);
+	leave(strstr(text, expected) != NULL ? FATAL : 1);
 }
 
 static void
@@ -104,7 +105,7 @@ right_use(struct event_base *base)
 	event_free(heap);
 	event_base_free(base);
 	libevent_global_shutdown();
-	_exit(0);
+	leave(0);
 }
 
 static int
@@ -120,7 +121,7 @@ status_of(void (*misuse)(struct event_base *), const char *message, int debug)
 		if (debug)
 			event_enable_debug_mode();
 		misuse(event_base_new());
-		_exit(2);
+		leave(2);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));

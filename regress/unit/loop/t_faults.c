@@ -18,6 +18,7 @@
 
 #include "aio/sys.h"
 #include "bases.h"
+#include "leave.h"
 
 enum call { SETUP, SUBMIT, GETEVENTS, CANCEL, N_CALLS };
 
@@ -43,7 +44,7 @@ fails(enum call call)
 	int n = n_calls[call]++;
 
 	if (n > MAX_CALLS)
-		_exit(90 + (int)call);
+		leave(90 + (int)call);
 	if (call != fault.call || fault.index < 0)
 		return 0;
 	return n == fault.index || (fault.for_good && n > fault.index);
@@ -241,7 +242,7 @@ run_case(const struct kind *k)
 	if (pid == 0) {
 		alarm(60);
 		memset(n_calls, 0, sizeof(n_calls));
-		_exit(run(k));
+		leave(run(k));
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
@@ -262,7 +263,7 @@ count_calls(const struct kind *k, int counts[N_CALLS])
 		if (write(report[1], n_calls, sizeof(n_calls)) !=
 		    sizeof(n_calls))
 			r = 1;
-		_exit(r);
+		leave(r);
 	}
 	close(report[1]);
 	assert_int_equal(

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bases.h"
+#include "leave.h"
 
 #define N_PIPES 40
 
@@ -161,7 +162,7 @@ fork_outside(struct event_base *base, int reinit)
 	build(base);
 	pid = fork();
 	if (pid == 0)
-		_exit(child(reinit));
+		leave(child(reinit));
 	finish(pid);
 }
 
@@ -192,7 +193,7 @@ in_callback(struct event_base *base)
 	event_base_once(base, -1, EV_TIMEOUT, fork_here, NULL, NULL);
 	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	if (forked == 0)
-		_exit(child(0));
+		leave(child(0));
 	finish(forked);
 }
 
@@ -236,12 +237,12 @@ untouched(struct event_base *base)
 	build(base);
 	pid = fork();
 	if (pid == 0)
-		_exit(0);
+		leave(0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	pid = fork();
 	if (pid == 0) {
 		event_base_free(w.base);
-		_exit(0);
+		leave(0);
 	}
 	finish(pid);
 }

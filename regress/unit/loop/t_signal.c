@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bases.h"
+#include "leave.h"
 
 static int calls;
 
@@ -165,10 +166,10 @@ fork_with_pending(struct event_base *base)
 	if (pid == 0) {
 		event_base_loop(base, EVLOOP_NONBLOCK);
 		if (calls != 0)
-			_exit(1);
+			leave(1);
 		raise(SIGUSR1);
 		event_base_loop(base, EVLOOP_NONBLOCK);
-		_exit(calls == 1 ? 0 : 2);
+		leave(calls == 1 ? 0 : 2);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);

@@ -18,13 +18,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "leave.h"
+
 /* In a child: cmocka's own assertions would run the rest of the test twice. */
 #define CHECK(cond)                                                            \
 	do {                                                                   \
 		if (!(cond)) {                                                 \
 			fprintf(                                               \
 			    stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
-			_exit(99);                                             \
+			leave(99);                                             \
 		}                                                              \
 	} while (0)
 

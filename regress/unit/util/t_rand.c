@@ -178,7 +178,7 @@ fork_repeats_nothing(void **state)
 	assert_true(pid >= 0);
 	evutil_secure_rng_get_bytes(ours, sizeof(ours));
 	if (pid == 0)
-		_exit(write(fds[1], ours, sizeof(ours)) != sizeof(ours));
+		leave(write(fds[1], ours, sizeof(ours)) != sizeof(ours));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(read(fds[0], theirs, sizeof(theirs)), sizeof(theirs));
