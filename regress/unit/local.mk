@@ -1,7 +1,7 @@
 # One cmocka program per module, linked with the hidden parts of the libraries.
 EXTRA_DIST += %D%/run
 noinst_HEADERS += %D%/support/leave.h
-UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/regress/unit/support $(CMOCKA_CFLAGS)
+UNIT_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 UNIT_LIBS = libcompat_core.la libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 include %D%/aio/local.mk
 include %D%/util/local.mk

@@ -1,6 +1,6 @@
 /* Other threads, forked children, signals; counters. */
 #include "conform.h"
-#include "leave.h"
+#include "regress/unit/support/leave.h"
 
 #include <errno.h>
 #include <poll.h>

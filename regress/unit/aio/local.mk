@@ -23,9 +23,10 @@ TESTS += %D%/t_poll %D%/t_select %D%/t_conformance
 %C%_t_conformance_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 
 # The combined method, module by module; t_pass counts its system calls, t_faults
-# fails each AIO call at each index.
+# fails each AIO call at each index, t_shortage the others and all allocations.
 aio_tests = %D%/t_sys %D%/t_ring %D%/t_batch %D%/t_slot %D%/t_policy \
-	%D%/t_context %D%/t_probe %D%/t_pass %D%/t_faults
+	%D%/t_context %D%/t_probe %D%/t_probe_faults %D%/t_pass %D%/t_faults \
+	%D%/t_shortage
 check_PROGRAMS += $(aio_tests)
 TESTS += $(aio_tests)
 
@@ -61,6 +62,25 @@ TESTS += $(aio_tests)
 %C%_t_probe_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_probe_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_setup
 %C%_t_probe_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_probe_faults_SOURCES = %D%/t_probe_faults.c %D%/harness.c
+%C%_t_probe_faults_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_probe_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_eventfd \
+	-Wl,--wrap=aio_sys_io_submit -Wl,--wrap=aio_sys_io_cancel \
+	-Wl,--wrap=aio_sys_io_getevents -Wl,--wrap=aio_sys_seccomp_mode \
+	-Wl,--wrap=aio_ring_of -Wl,--wrap=aio_ring_read -Wl,--wrap=clone \
+	-Wl,--wrap=waitpid -Wl,--wrap=uname
+%C%_t_probe_faults_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_shortage_SOURCES = %D%/t_shortage.c %D%/harness.c
+%C%_t_shortage_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_shortage_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_eventfd \
+	-Wl,--wrap=aio_sys_epoll_create -Wl,--wrap=aio_sys_epoll_ctl \
+	-Wl,--wrap=aio_sys_epoll_wait -Wl,--wrap=aio_sys_dup_to \
+	-Wl,--wrap=aio_sys_fstat -Wl,--wrap=aio_sys_ppoll \
+	-Wl,--wrap=aio_sys_pselect -Wl,--wrap=aio_sys_io_setup \
+	-Wl,--wrap=aio_sys_io_destroy -Wl,--wrap=pthread_atfork
+%C%_t_shortage_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 
 %C%_t_pass_SOURCES = %D%/t_pass.c %D%/harness.c
 %C%_t_pass_CPPFLAGS = $(UNIT_CPPFLAGS)

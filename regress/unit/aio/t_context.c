@@ -10,7 +10,7 @@
 #include "aio/probe.h"
 #include "aio/ring.h"
 #include "aio/sys.h"
-#include "leave.h"
+#include "regress/unit/support/leave.h"
 
 static unsigned setups, destroys;
 

@@ -15,7 +15,7 @@
 
 #include "aio/probe.h"
 #include "aio/sys.h"
-#include "leave.h"
+#include "regress/unit/support/leave.h"
 
 static void
 filter(long nr, unsigned action)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "bases.h"
-#include "leave.h"
+#include "regress/unit/support/leave.h"
 
 #define FATAL 77
 

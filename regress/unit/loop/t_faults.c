@@ -18,7 +18,7 @@
 
 #include "aio/sys.h"
 #include "bases.h"
-#include "leave.h"
+#include "regress/unit/support/leave.h"
 
 enum call { SETUP, SUBMIT, GETEVENTS, CANCEL, N_CALLS };
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "bases.h"
-#include "leave.h"
+#include "regress/unit/support/leave.h"
 
 #define N_PIPES 40
 

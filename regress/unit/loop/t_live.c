@@ -21,7 +21,7 @@
 
 #include "bases.h"
 #include "compat/loop/stats_layout.h"
-#include "leave.h"
+#include "regress/unit/support/leave.h"
 
 static char dir[64]; /* XDG_RUNTIME_DIR, private */
 

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "leave.h"
+#include "regress/unit/support/leave.h"
 
 /* In a child: cmocka's own assertions would run the rest of the test twice. */
 #define CHECK(cond)                                                            \
