@@ -10,6 +10,11 @@ print-tests:
 	@echo $(TESTS)
 .PHONY: print-tests
 
+# What is covered, in a build of its own: see regress/coverage.
+coverage:
+	$(srcdir)/%D%/coverage
+.PHONY: coverage
+
 include %D%/unit/local.mk
 include %D%/shim/local.mk
 include %D%/upstream/local.mk
@@ -20,4 +25,5 @@ include %D%/package/local.mk
 include %D%/programs/local.mk
 include %D%/tools/local.mk
 include %D%/stress/local.mk
+include %D%/security/local.mk
 include %D%/bench/local.mk

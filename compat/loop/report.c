@@ -2,7 +2,7 @@
  * EVENT_AIO_VERBOSE=1: a line that it is active, and one for each change of
  * what really runs; EVENT_AIO_STATS=1 or a file name: counters at exit, on
  * stderr or appended to the file (made with mode 0600; a symbolic link is not
- * followed); and while the process runs they are to be seen from outside
+ * followed, a file of another user or with two names not taken); and while the process runs they are to be seen from outside
  * (live.c), which is all that EVENT_AIO_STATS=live asks for. In secure
  * execution nothing is asked. */
 #include "config.h"
@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compat/loop/live.h"
@@ -179,6 +180,21 @@ ev_report_pass_(struct event_base *base)
 
 /* ---- at exit */
 
+/* A file that somebody else prepared, in a directory that is not ours alone, may
+ * be one of ours under a second name, or theirs to keep. Terminals and their
+ * like are nobody's. */
+static bool
+is_ours(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	return S_ISCHR(st.st_mode) ||
+	       (st.st_uid == geteuid() && st.st_nlink == 1);
+}
+
+/* Does not wait for the reader of a FIFO. */
 static FILE *
 open_output(void)
 {
@@ -187,7 +203,13 @@ open_output(void)
 	if (strcmp(stats_to, "1") == 0)
 		return stderr;
 	fd = open(stats_to,
-	    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
+		O_NONBLOCK | O_NOCTTY,
+	    0600);
+	if (fd >= 0 && !is_ours(fd)) {
+		close(fd);
+		return NULL;
+	}
 	return fd >= 0 ? fdopen(fd, "a") : NULL;
 }
 
