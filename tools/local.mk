@@ -23,6 +23,8 @@ noinst_HEADERS += %D%/child.h %D%/closure.h %D%/doctor.h %D%/elf.h %D%/json.h \
 	-DBINDIR='"$(bindir)"' -DLIBDIR='"$(pkglibdir)"'
 %C%_libevent_aio_CFLAGS = $(AM_CFLAGS) -fPIE
 %C%_libevent_aio_LDFLAGS = $(AM_LDFLAGS) $(AIO_HARDEN_LDFLAGS) -pie
+# Linked again when the flags above change.
+EXTRA_%C%_libevent_aio_DEPENDENCIES = %D%/local.mk
 %C%_libevent_aio_LDADD = libaio_kernel.la -ldl -lpthread
 dist_man_MANS += man/libevent-aio.1 man/libevent-aio.7 man/event_base_aio.3
 
