@@ -37,7 +37,9 @@ aio_batch_submit(struct aio_batch *b, aio_context_t id, aio_refused_fn *refused,
 		}
 		/* None taken and no reason given: as good as a full ring. */
 		rc = rc == 0 ? -EAGAIN : rc;
+		/* LCOV_EXCL_BR_START: there are no other verdicts */
 		switch (refused(arg, b->polls[next], rc, attempt++)) {
+		/* LCOV_EXCL_BR_STOP */
 		case AIO_VERDICT_RETRY:
 			break;
 		case AIO_VERDICT_SKIP:

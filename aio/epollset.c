@@ -242,12 +242,6 @@ aio_epollset_watch(struct aio_epollset *es, int resfd)
 	return rc;
 }
 
-void
-aio_epollset_unwatch(struct aio_epollset *es)
-{
-	es->resfd = -1; /* its close() takes it out */
-}
-
 /* ---- reports ---- */
 
 static int

@@ -55,7 +55,6 @@ void aio_epollset_remove(struct aio_epollset *es, struct aio_slot *slot);
 
 /* Puts the eventfd of the AIO half into the set. 0 or -errno. */
 int aio_epollset_watch(struct aio_epollset *es, int resfd);
-void aio_epollset_unwatch(struct aio_epollset *es);
 
 /* Without the lock. 0 or -errno. */
 int aio_epollset_sleep(struct aio_epollset *es, const struct timespec *timeout);

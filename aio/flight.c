@@ -131,8 +131,7 @@ complete(struct aio_flight *f, const struct io_event *ev)
 	++f->stats->stale;
 	if (polls != NULL && polls->poll[dir].state == AIO_POLL_ORPHAN) {
 		aio_slot_disarm(slot, polls, dir, AIO_POLL_IDLE);
-		if (f->orphans > 0)
-			--f->orphans;
+		--f->orphans; /* each was counted when it became one */
 	}
 }
 

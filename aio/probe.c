@@ -61,7 +61,9 @@ submit(struct trial *t, struct iocb *poll, int fd)
 
 	fill(poll, fd);
 	rc = aio_sys_io_submit(t->id, 1, &poll);
-	return rc == 1 || fail(t, "io_submit", rc);
+	if (rc != 1)
+		return fail(t, "io_submit", rc);
+	return true;
 }
 
 /* Waits, for no more than a second: a completion that is due does not take it.
@@ -72,7 +74,9 @@ await(struct trial *t, struct io_event *ev)
 	struct timespec second = {1, 0};
 	int rc = aio_sys_io_getevents(t->id, 1, 1, ev, &second);
 
-	return (rc == 1 && ev->data == COOKIE) || fail(t, "io_getevents", rc);
+	if (rc != 1 || ev->data != COOKIE)
+		return fail(t, "io_getevents", rc);
+	return true;
 }
 
 static bool
@@ -91,8 +95,11 @@ try_ready(struct trial *t)
 		if (!submit(t, &poll, t->ready_fd))
 			return false;
 	}
-	return await(t, &ev) &&
-	       ((ev.res & POLLIN) != 0 || fail(t, "poll result", -EPROTO));
+	if (!await(t, &ev))
+		return false;
+	if ((ev.res & POLLIN) == 0)
+		return fail(t, "poll result", -EPROTO);
+	return true;
 }
 
 static bool

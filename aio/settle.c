@@ -68,8 +68,7 @@ arm(struct aio_combined *c, struct aio_slot *slot, unsigned conds)
 	unsigned left = conds;
 
 	/* Both at once: one poll costs little more than half of two. */
-	if (in != 0 && out != 0 && !(slot->armed & AIO_WRITE) &&
-	    arm_direction(c, slot, AIO_DIR_IN, conds))
+	if (in != 0 && out != 0 && arm_direction(c, slot, AIO_DIR_IN, conds))
 		return 0;
 	if (in != 0 && arm_direction(c, slot, AIO_DIR_IN, in))
 		left &= ~in;
@@ -143,9 +142,7 @@ aio_settle_all(struct aio_combined *c, enum aio_settling how)
 	do {
 		int rc;
 
-		slot = aio_slots_pop_dirty(&c->slots);
-		if (slot == NULL)
-			break;
+		slot = aio_slots_pop_dirty(&c->slots); /* up to the tail */
 		rc = settle(c, slot, how);
 		if (rc != 0 && !(slot->flags & AIO_SLOT_DEAD))
 			aio_slots_push_dirty(&c->slots, slot);

@@ -26,7 +26,7 @@ TESTS += %D%/t_poll %D%/t_select %D%/t_conformance
 # fails each AIO call at each index, t_shortage the others and all allocations.
 aio_tests = %D%/t_sys %D%/t_ring %D%/t_batch %D%/t_slot %D%/t_policy \
 	%D%/t_context %D%/t_probe %D%/t_probe_faults %D%/t_pass %D%/t_faults \
-	%D%/t_flight %D%/t_shortage
+	%D%/t_flight %D%/t_odd %D%/t_shortage
 check_PROGRAMS += $(aio_tests)
 TESTS += $(aio_tests)
 
@@ -77,6 +77,15 @@ TESTS += $(aio_tests)
 %C%_t_flight_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_setup \
 	-Wl,--wrap=aio_sys_io_submit -Wl,--wrap=aio_sys_io_getevents
 %C%_t_flight_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_odd_SOURCES = %D%/t_odd.c %D%/harness.c
+%C%_t_odd_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_odd_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_eventfd \
+	-Wl,--wrap=aio_sys_epoll_create -Wl,--wrap=aio_sys_epoll_ctl \
+	-Wl,--wrap=aio_sys_epoll_pwait2 -Wl,--wrap=aio_sys_fstat \
+	-Wl,--wrap=aio_sys_ppoll -Wl,--wrap=aio_sys_io_submit \
+	-Wl,--wrap=aio_sys_io_getevents -Wl,--wrap=fcntl
+%C%_t_odd_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 
 %C%_t_shortage_SOURCES = %D%/t_shortage.c %D%/harness.c
 %C%_t_shortage_CPPFLAGS = $(UNIT_CPPFLAGS)
