@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { BENCH_CANNOT = 77 };
 
@@ -29,6 +30,9 @@ void bench_init(int argc, char **argv);
 /* The number behind --NAME, or FALLBACK. */
 unsigned long bench_option(const char *name, unsigned long fallback);
 const char *bench_text(const char *name, const char *fallback);
+
+/* What is to be ended when this process hangs. */
+void bench_child(pid_t pid);
 
 void bench_start(struct stopwatch *w);
 void bench_stop(struct stopwatch *w);

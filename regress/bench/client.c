@@ -31,8 +31,7 @@ client_listen(int *port)
 {
 	struct sockaddr_in in = loopback(0);
 	socklen_t len = sizeof(in);
-	int fd = socket(
-	    AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	bench_must(fd >= 0, "socket");
 	bench_must(bind(fd, (struct sockaddr *)&in, len) == 0, "bind");

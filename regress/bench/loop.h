@@ -34,7 +34,7 @@
 #include "regress/bench/bench.h"
 
 #define ON(name)           name##_entry
-#define OUTER(p, type, in) ((type *)((char *)(p) - offsetof(type, in)))
+#define OUTER(p, type, in) ((type *)((char *)(p)-offsetof(type, in)))
 
 enum watch_what { WATCH_READ, WATCH_WRITE };
 

@@ -52,12 +52,12 @@ watch_changed(struct watch *w)
 	w->queued = true;
 	if (loop.nr_changed == loop.room) {
 		loop.room = loop.room * 2 + 64;
-		loop.changed = realloc(
-		    loop.changed, loop.room * sizeof(*loop.changed));
+		loop.changed =
+		    realloc(loop.changed, loop.room * sizeof(*loop.changed));
 		loop.batch =
 		    realloc(loop.batch, loop.room * sizeof(*loop.batch));
-		bench_must(loop.changed != NULL && loop.batch != NULL,
-		    "memory");
+		bench_must(
+		    loop.changed != NULL && loop.batch != NULL, "memory");
 	}
 	loop.changed[loop.nr_changed++] = w;
 }
@@ -216,8 +216,7 @@ watch_closed(struct watch *w)
 }
 
 static inline void
-duplex_init(
-    struct duplex *d, int fd, watch_entry on_read, watch_entry on_write)
+duplex_init(struct duplex *d, int fd, watch_entry on_read, watch_entry on_write)
 {
 	watch_init(&d->in, fd, WATCH_READ, on_read);
 	watch_init_once(&d->out, fd, WATCH_WRITE, on_write);

@@ -42,8 +42,8 @@ watch_want(struct watch *w, uint32_t mask)
 	w->queued = true;
 	if (loop.nr_changed == loop.room) {
 		loop.room = loop.room * 2 + 64;
-		loop.changed = realloc(
-		    loop.changed, loop.room * sizeof(*loop.changed));
+		loop.changed =
+		    realloc(loop.changed, loop.room * sizeof(*loop.changed));
 		bench_must(loop.changed != NULL, "memory");
 	}
 	loop.changed[loop.nr_changed++] = w;
@@ -193,8 +193,8 @@ duplex_init(struct duplex *d, int fd, void (*on_read)(struct duplex *),
 static inline void
 duplex_read(struct duplex *d, bool on)
 {
-	watch_want(&d->w,
-	    on ? d->w.want | EPOLLIN : d->w.want & ~(uint32_t)EPOLLIN);
+	watch_want(
+	    &d->w, on ? d->w.want | EPOLLIN : d->w.want & ~(uint32_t)EPOLLIN);
 }
 
 static inline void

@@ -119,8 +119,7 @@ watch_closed(struct watch *w)
 }
 
 static inline void
-duplex_init(
-    struct duplex *d, int fd, watch_entry on_read, watch_entry on_write)
+duplex_init(struct duplex *d, int fd, watch_entry on_read, watch_entry on_write)
 {
 	ev_io_init(&d->in, on_read, fd, EV_READ);
 	ev_io_init(&d->out, on_write, fd, EV_WRITE);
@@ -153,8 +152,8 @@ timer_init(struct loop_timer *t, timer_entry entry)
 	ev_timer_init(&t->timer, entry, 0., 0.);
 }
 
-/* What a callback sets is counted from the time of its pass; outside of one that
- * has to be renewed. */
+/* What a callback sets is counted from the time of its pass; outside of one
+ * that has to be renewed. */
 static inline void
 loop_update_time(void)
 {
@@ -194,8 +193,7 @@ struct wake {
 };
 
 static inline void
-wake_init(
-    struct wake *w, void (*entry)(struct ev_loop *, ev_async *, int))
+wake_init(struct wake *w, void (*entry)(struct ev_loop *, ev_async *, int))
 {
 	ev_async_init(&w->async, entry);
 	ev_async_start(loop, &w->async);

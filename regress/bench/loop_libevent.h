@@ -107,8 +107,7 @@ watch_closed(struct watch *w)
 }
 
 static inline void
-duplex_init(
-    struct duplex *d, int fd, watch_entry on_read, watch_entry on_write)
+duplex_init(struct duplex *d, int fd, watch_entry on_read, watch_entry on_write)
 {
 	event_assign(&d->in, loop, fd, EV_READ | EV_PERSIST, on_read, d);
 	event_assign(&d->out, loop, fd, EV_WRITE, on_write, d);
@@ -150,7 +149,7 @@ loop_update_time(void)
 static inline void
 timer_once(struct loop_timer *t, unsigned ms)
 {
-	const struct timeval tv = {ms / 1000, (ms % 1000) * 1000};
+	const struct timeval tv = {ms / 1000, ms % 1000 * 1000L};
 
 	event_add(&t->ev, &tv);
 }

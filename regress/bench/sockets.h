@@ -19,12 +19,10 @@ bench_tcp_pair(int fds[2])
 
 	in.sin_port = htons((uint16_t)port);
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	fds[1] = socket(
-	    AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	bench_must(fds[1] >= 0, "socket");
 	(void)connect(fds[1], (struct sockaddr *)&in, sizeof(in));
-	fds[0] = accept4(
-	    listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fds[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	bench_must(fds[0] >= 0, "accept");
 	for (i = 0; i < 2; i++)
 		setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));

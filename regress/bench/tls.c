@@ -42,7 +42,7 @@ tls_server(void)
 
 	bench_must(ctx != NULL && key != NULL, "TLS key");
 	bench_must(SSL_CTX_use_certificate(ctx, make_certificate(key)) == 1 &&
-		SSL_CTX_use_PrivateKey(ctx, key) == 1,
+		       SSL_CTX_use_PrivateKey(ctx, key) == 1,
 	    "TLS certificate");
 	return new_ssl(ctx);
 }

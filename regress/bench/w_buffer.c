@@ -8,7 +8,10 @@
 
 #include "regress/bench/bench.h"
 
-enum { PIECE = 100, PIECES = 40, BLOCK = 300, BLOCKS = 16, LINES = 1000 };
+enum { PIECES = 40, BLOCKS = 16, LINES = 1000 };
+
+#define PIECE 100UL
+#define BLOCK 300UL
 
 static char text[BLOCK];
 

@@ -75,8 +75,8 @@ pass(unsigned long n, unsigned long active, struct stopwatch *w)
 
 	memset(out, ++turn, size);
 	for (i = 0; i < active; i++)
-		bench_must(write(clients[i * n / active], out, size) ==
-			(ssize_t)size,
+		bench_must(
+		    write(clients[i * n / active], out, size) == (ssize_t)size,
 		    "write");
 	target = written + active;
 	bench_start(w);
@@ -87,7 +87,7 @@ pass(unsigned long n, unsigned long active, struct stopwatch *w)
 		bench_fail("%lu echoes instead of %lu", written, target);
 	for (i = 0; i < active; i++) {
 		bench_must(read(clients[i * n / active], in, sizeof(in)) ==
-			(ssize_t)size,
+			       (ssize_t)size,
 		    "read of the echo");
 		if (memcmp(in, out, size) != 0)
 			bench_fail("a wrong echo");

@@ -15,8 +15,6 @@
 
 #include "regress/bench/bench.h"
 
-extern char **environ;
-
 enum { VALUE = 100, TRIES = 500, SETS = 10 };
 
 static const struct timespec moment = {0, 10000000};
@@ -51,6 +49,7 @@ start(const char *threads)
 	if (posix_spawnp(&server, argv[0], NULL, NULL, (char *const *)argv,
 		environ) != 0)
 		bench_cannot("there is no memcached");
+	bench_child(server);
 }
 
 static int
@@ -61,7 +60,7 @@ connect_one(void)
 	int i;
 
 	bench_must(fd >= 0, "socket");
-	strcpy(un.sun_path, path);
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
 	for (i = 0; i < TRIES; i++) {
 		if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0)
 			return fd;
@@ -129,11 +128,11 @@ make_texts(void)
 static uint64_t
 server_ns(void)
 {
-	struct timespec ts;
+	struct timespec ts = {0};
 	clockid_t clock;
 
 	bench_must(clock_getcpuclockid(server, &clock) == 0 &&
-		clock_gettime(clock, &ts) == 0,
+		       clock_gettime(clock, &ts) == 0,
 	    "memcached's clock");
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }

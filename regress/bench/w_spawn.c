@@ -9,8 +9,6 @@
 
 #include "regress/bench/bench.h"
 
-extern char **environ;
-
 static void
 neighbour(const char *own, const char *name, char out[PATH_MAX])
 {

@@ -2,7 +2,6 @@
  * a text of KIB. tmux gets this process's LD_LIBRARY_PATH; what counts is the
  * processor time of its server, and the wall clock. An operation is a KiB. */
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,6 @@
 #include <unistd.h>
 
 #include "regress/bench/bench.h"
-
-extern char **environ;
 
 enum { LINE = 64 };
 
@@ -82,6 +79,7 @@ start(void)
 	server = (pid_t)strtol(out, NULL, 10);
 	if (server <= 0)
 		bench_fail("tmux has no server: %s", out);
+	bench_child(server);
 }
 
 /* One window shows the text; its last line must be on its screen. */
@@ -104,11 +102,11 @@ show(unsigned long kib)
 static uint64_t
 server_ns(void)
 {
-	struct timespec ts;
+	struct timespec ts = {0};
 	clockid_t clock;
 
 	bench_must(clock_getcpuclockid(server, &clock) == 0 &&
-		clock_gettime(clock, &ts) == 0,
+		       clock_gettime(clock, &ts) == 0,
 	    "tmux's clock");
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
