@@ -15,8 +15,10 @@ LOOKS = {
     "aio": ("AIO by hand", "#55aadd", 2, 2, 4),
 }
 TERMINALS = (
-    ("svg", 'svg size {w},{h} dynamic font "sans,14" background "#ffffff"'),
-    ("png", 'pngcairo size {w2},{h2} font "sans,22" background "#ffffff"'),
+    ("svg", 'svg noenhanced size {w},{h} dynamic font "sans,12" '
+     'background "#ffffff"'),
+    ("png", 'pngcairo noenhanced size {w2},{h2} font "sans,18" '
+     'background "#ffffff"'),
 )
 COMMON = """\
 set border 3 lc rgb "#444444"
@@ -77,81 +79,86 @@ plot """ + ", ".join(parts) + "\n"
     _gnuplot(out, curve.name, 860, 480, script, say)
 
 
-# ---- bars ----
+# ---- a row for each workload ----
+
+
+def _rows(titles, height_each, script):
+    """What goes before the plot of rows, the first on top; its height."""
+    tics = ", ".join(f"{_quote(t)} {y}"
+                     for y, t in enumerate(reversed(titles)))
+    return f"""
+set lmargin 44
+set logscale x 2
+set yrange [-0.7:{len(titles) - 0.3}]
+set ytics ({tics}) scale 0
+unset grid
+set grid xtics lc rgb "#dddddd" lt 1
+set arrow from 1, graph 0 to 1, graph 1 nohead lw 2 lc rgb "#888888"
+set key outside right center samplen 1.5 spacing 1.3
+""" + script, 120 + height_each * len(titles)
 
 
 def draw_ratios(results, out, say):
     """libevent's cost over ours, a bar each, with its quartiles."""
-    rows = [(s.workload, v.ratio) for s, v in results if v.ratio and
-            s.workload.most is None]
+    rows = [(s.workload, v.ratio) for s, v in results
+            if v.ratio and s.workload.most is None]
     if not rows:
         return
-    rows.reverse()
-    bars = [(y, *r, w.least) for y, (w, r) in enumerate(rows)]
-    tics = ", ".join(f"{_quote(w.title)} {y}"
-                     for y, (w, _) in enumerate(rows))
+    last = len(rows) - 1
+    top = max(r[2] for _, r in rows) * 1.3
     labels = "".join(
-        f'set label {_quote(f"{r[0]:.2f}")} at {max(r[2], w.least) * 1.03},{y} '
-        f'left font ",11"\n' for y, (w, r) in enumerate(rows))
-    top = max(r[2] for _, r in rows) * 1.35
-    script = _block("bars", bars) + labels + f"""
-set title "libevent's cost / libevent-aio's: above 1, libevent-aio is cheaper"
+        f"set label {_quote(f'{r[0]:.2f}')} at {max(r[2], w.least) * 1.05},"
+        f"{last - n} left\n" for n, (w, r) in enumerate(rows))
+    head, height = _rows([w.title for w, _ in rows], 20, labels + f"""
+set title "libevent's cost divided by libevent-aio's"
+set xlabel "above 1: libevent-aio is cheaper"
 set style fill solid 0.85 noborder
-set logscale x 2
 set xrange [0.5:{top}]
-set yrange [-0.7:{len(rows) - 0.3}]
-set ytics ({tics})
 set xtics (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12)
-unset grid
-set grid xtics lc rgb "#dddddd" lt 1
-set arrow from 1, graph 0 to 1, graph 1 nohead lw 2 lc rgb "#444444"
-set key outside bottom center horizontal
-plot $bars using (1):1:(1):2:($1-0.36):($1+0.36) with boxxyerror \\
-	lc rgb "#1f5fbf" title "median", \\
-	$bars using 2:1:3:4 with xerrorbars pt 0 lw 2 lc rgb "#0b2f66" \\
-	title "quartiles", \\
+""")
+    script = _block("bars", [(last - n, *r, w.least)
+                             for n, (w, r) in enumerate(rows)]) + head + """
+plot $bars using (1):1:(1):2:($1-0.34):($1+0.34) with boxxyerror \
+	lc rgb "#1f5fbf" title "median", \
+	$bars using 2:1:3:4 with xerrorbars pt 0 lw 2 lc rgb "#0b2f66" \
+	title "quartiles", \
 	$bars using 5:1 with points pt 9 ps 1 lc rgb "#d95f02" title "at least"
 """
-    _gnuplot(out, "ratios", 900, 110 + 22 * len(rows), script, say)
+    _gnuplot(out, "ratios", 960, height, script, say)
+
+
+LEAST_SHOWN, MOST_SHOWN = 0.1, 4
 
 
 def draw_loops(results, out, say):
-    """Every loop on the workloads that all share, libevent being 1."""
+    """Every loop on the workloads that they share, libevent being 1."""
     shared = [s for s, _ in results
               if s.workload.rivals and s.measured("libevent") and
               s.measured("ours")]
     if not shared:
         return
-    present = [i for i in LOOKS if any(s.measured(i) for s in shared)]
+    last = len(shared) - 1
     script, parts = "", []
-    step = 0.8 / len(present)
-    for n, i in enumerate(present):
-        title, colour = LOOKS[i][:2]
+    for i, (title, colour, _, width, point) in LOOKS.items():
         rows = []
-        for x, s in enumerate(shared):
-            if s.measured(i):
-                metric = s.workload.metric
-                # Those that do nothing at all would have no bar.
-                height = max(s.median(i, metric) /
-                             s.median("libevent", metric), 0.01)
-                rows.append((x - 0.4 + step * n, min(height, 2.6)))
-        script += _block(i, rows)
-        parts.append(f"${i} using ($1+{step / 2}):2:({step * 0.92}) "
-                     f"with boxes lc rgb {_quote(colour)} "
-                     f"title {_quote(title)}")
-    tics = ", ".join(f"{_quote(s.workload.title.replace(', ', chr(92) + 'n'))}"
-                     f" {x}" for x, s in enumerate(shared))
-    script += f"""
-set title "time per operation, libevent = 1 (lower is better; cut at 2.5)"
-set style fill solid 0.9 noborder
-set yrange [0:2.5]
-set xrange [-0.6:{len(shared) - 0.4}]
-set xtics ({tics}) rotate by -35 left font ",11"
-set key outside top center horizontal
-set arrow from graph 0, first 1 to graph 1, first 1 nohead lw 1 \\
-	lc rgb "#d95f02"
-plot """ + ", ".join(parts) + "\n"
-    _gnuplot(out, "loops", 1200, 620, script, say)
+        for n, s in enumerate(shared):
+            r = s.ratio(i, "libevent")
+            if r and i != "libevent":
+                rows.append((min(max(r[0], LEAST_SHOWN), MOST_SHOWN), last - n))
+        if rows:
+            script += _block(i, rows)
+            parts.append(f"${i} using 1:2 with points pt {point} "
+                         f"ps {1.7 if i == 'ours' else 1.2} lw {width} "
+                         f"lc rgb {_quote(colour)} title {_quote(title)}")
+    head, height = _rows([s.workload.title for s in shared], 26, f"""
+set title "cost per operation, libevent being 1"
+set xlabel "left is cheaper; what lies outside is drawn at the edge"
+set xrange [{LEAST_SHOWN * 0.95}:{MOST_SHOWN * 1.05}]
+set xtics (0.1, 0.2, 0.5, 0.7, 1, 1.5, 2, 3, 4)
+set grid ytics lc rgb "#eeeeee" lt 1
+""")
+    _gnuplot(out, "loops", 980, height,
+             script + head + "plot " + ", ".join(parts) + "\n", say)
 
 
 def draw(results, curves, metric, out, say):
