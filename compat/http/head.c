@@ -175,12 +175,8 @@ take_status_line(struct evhttp_request *req, struct ev_http_str line)
 	req->major = (char)sl.major;
 	req->minor = (char)sl.minor;
 	req->response_code = sl.code;
-	mm_free(req->response_code_line);
-	req->response_code_line = mm_malloc(sl.reason.len + 1);
-	if (req->response_code_line == NULL)
+	if (ev_http_request_set_reason_(req, sl.reason.p, sl.reason.len) < 0)
 		return DATA_CORRUPTED;
-	memcpy(req->response_code_line, sl.reason.p, sl.reason.len);
-	req->response_code_line[sl.reason.len] = '\0';
 	return ALL_DATA_READ;
 }
 

@@ -167,6 +167,9 @@ struct evhttp {
 _Static_assert(offsetof(struct evhttp, connections) == 48,
     "read by libevent's test binary");
 
+/* All usual reasons fit. */
+#define EV_HTTP_REASON_ROOM 40
+
 /* What evhttp_request_new really makes: the two lists without allocations. */
 struct ev_http_request {
 	struct evhttp_request pub;
@@ -175,6 +178,7 @@ struct ev_http_request {
 	unsigned fields;                 /* lines of header fields read */
 	struct ev_http_fold fold;        /* of the last field */
 	char host[INET6_ADDRSTRLEN + 2]; /* remote_host, if it fits */
+	char reason[EV_HTTP_REASON_ROOM]; /* response_code_line, likewise */
 };
 
 /* Part of libevent's binary interface, for its tests. */
@@ -204,6 +208,9 @@ ev_http_request_of_(struct evhttp_request *req)
 /* Frees it unless the program owns it; takes it off its connection. */
 void ev_http_request_drop_(struct evhttp_request *req);
 void ev_http_request_unlink_(struct evhttp_request *req);
+/* The text of the response code. 0 or -ENOMEM. */
+int ev_http_request_set_reason_(
+    struct evhttp_request *req, const char *reason, size_t len);
 /* 0 or -ENOMEM. */
 int ev_http_request_set_remote_(
     struct evhttp_request *req, const char *address, uint16_t port);

@@ -91,10 +91,9 @@ set_code(struct evhttp_request *req, int code, const char *reason)
 {
 	req->kind = EVHTTP_RESPONSE;
 	req->response_code = code;
-	mm_free(req->response_code_line);
-	req->response_code_line =
-	    mm_strdup(reason != NULL ? reason : ev_http_reason_(code));
-	return req->response_code_line != NULL ? 0 : -1;
+	if (reason == NULL)
+		reason = ev_http_reason_(code);
+	return ev_http_request_set_reason_(req, reason, strlen(reason));
 }
 
 /* Nobody waits for the answer any more. */

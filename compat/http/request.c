@@ -45,6 +45,35 @@ ev_http_request_unlink_(struct evhttp_request *req)
 }
 
 static void
+drop_reason(struct ev_http_request *r)
+{
+	if (r->pub.response_code_line != r->reason)
+		mm_free(r->pub.response_code_line);
+	r->pub.response_code_line = NULL;
+}
+
+int
+ev_http_request_set_reason_(
+    struct evhttp_request *req, const char *reason, size_t len)
+{
+	struct ev_http_request *r = ev_http_request_of_(req);
+	char *room = r->reason;
+
+	if (len >= sizeof(r->reason)) {
+		room = mm_malloc(len + 1);
+		if (room == NULL)
+			return -ENOMEM;
+	}
+	/* REASON may be the present one. */
+	memmove(room, reason, len);
+	room[len] = '\0';
+	if (req->response_code_line != room)
+		drop_reason(r);
+	req->response_code_line = room;
+	return 0;
+}
+
+static void
 destroy(struct evhttp_request *req)
 {
 	struct ev_http_request *r = ev_http_request_of_(req);
@@ -54,7 +83,7 @@ destroy(struct evhttp_request *req)
 	mm_free(req->uri);
 	if (req->uri_elems != NULL)
 		evhttp_uri_free(req->uri_elems);
-	mm_free(req->response_code_line);
+	drop_reason(r);
 	mm_free(req->host_cache);
 	evhttp_clear_headers(req->input_headers);
 	evhttp_clear_headers(req->output_headers);
