@@ -54,6 +54,16 @@ ipv4(void **state)
 	assert_ptr_equal(evutil_inet_ntop(AF_INET, &in, text, 8), text);
 	assert_string_equal(text, "1.2.3.4");
 	assert_null(evutil_inet_ntop(250, &in, text, sizeof(text)));
+	/* Each byte in each place, as the C library writes it. */
+	for (i = 0; i < 1024; i++) {
+		unsigned char *byte = (unsigned char *)&in;
+		char theirs[INET_ADDRSTRLEN];
+
+		byte[i % 4] = (unsigned char)(i / 4);
+		assert_non_null(evutil_inet_ntop(AF_INET, &in, text, 16));
+		inet_ntop(AF_INET, &in, theirs, sizeof(theirs));
+		assert_string_equal(text, theirs);
+	}
 	assert_int_equal(evutil_inet_pton(250, "1.2.3.4", &in), -1);
 }
 
