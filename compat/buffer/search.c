@@ -109,6 +109,27 @@ matches(struct evbuffer_chain *c, size_t pos, const char *what, size_t len)
 	}
 }
 
+/* memcmp() == 0, without a call for what separates lines and heads. */
+static inline bool
+is_equal(const unsigned char *a, const char *b, size_t len)
+{
+	uint32_t a4, b4;
+	uint16_t a2, b2;
+
+	if (len > 4)
+		return memcmp(a, b, len) == 0;
+	if (len == 4) {
+		memcpy(&a4, a, 4);
+		memcpy(&b4, b, 4);
+		return a4 == b4;
+	}
+	if (len == 1)
+		return *a == (unsigned char)*b;
+	memcpy(&a2, a, 2);
+	memcpy(&b2, b, 2);
+	return a2 == b2 && (len == 2 || a[2] == (unsigned char)b[2]);
+}
+
 /* memmem(), which looks at every byte, after memchr(), which is much faster as
  * long as the first byte of WHAT is rare. */
 static const unsigned char *
@@ -121,7 +142,7 @@ find_in(
 	for (misses = 0; misses < MEMCHR_MISSES; misses++) {
 		at =
 		    memchr(at, (unsigned char)what[0], (size_t)(last - at) + 1);
-		if (at == NULL || memcmp(at, what, what_len) == 0)
+		if (at == NULL || is_equal(at, what, what_len))
 			return at;
 		if (at++ == last)
 			return NULL;
@@ -277,21 +298,29 @@ static int
 peek(struct evbuffer_chain *c, size_t pos, size_t len,
     struct evbuffer_iovec *vec, int n_vec, int most)
 {
-	size_t seen = 0;
+	size_t part;
 	int n = 0;
 
-	if (c != NULL && pos >= c->off)
+	if (c == NULL || pos >= c->off || len == 0)
 		return 0;
-	for (; c != NULL && c->off != 0 && seen < len && n < most;
-	     c = c->next, pos = 0) {
-		if (n < n_vec) {
-			if (ev_chain_load_(c) < 0)
-				break;
-			vec[n].iov_base = ev_chain_data_(c) + pos;
-			vec[n].iov_len = c->off - pos;
-		}
-		seen += c->off - pos;
+	if (n_vec > most)
+		n_vec = most;
+	for (; n < n_vec; c = c->next, pos = 0) {
+		if (c == NULL || c->off == 0 || ev_chain_load_(c) < 0)
+			return n;
+		part = c->off - pos;
+		vec[n].iov_base = ev_chain_data_(c) + pos;
+		vec[n++].iov_len = part;
+		if (part >= len)
+			return n;
+		len -= part;
+	}
+	/* What has no extent is counted only. */
+	for (; n < most && c != NULL && c->off != 0; c = c->next, pos = 0) {
 		n++;
+		if (c->off - pos >= len)
+			break;
+		len -= c->off - pos;
 	}
 	return n;
 }
