@@ -183,22 +183,28 @@ search_chain(struct evbuffer_chain *c, size_t pos, size_t n, const char *what,
 	return c->off;
 }
 
-/* Looks for WHAT from POS bytes into C on, which is OFFSET in BUF; all of it
- * must lie before LIMIT. *P is the place, or none. */
-static void
-search(const struct evbuffer *buf, const char *what, size_t len,
-    struct evbuffer_chain *c, size_t pos, size_t offset, size_t limit,
-    struct evbuffer_ptr *p)
-{
-	size_t hit, places;
+struct place {
+	ev_ssize_t pos; /* -1: none */
+	struct evbuffer_chain *chain;
+	size_t pos_in_chain;
+};
 
+/* Looks for WHAT from AT on; all of it must lie before LIMIT. AT becomes the
+ * place. */
+static void
+search(const struct evbuffer *buf, const char *what, size_t len, size_t limit,
+    struct place *at)
+{
+	struct evbuffer_chain *c = at->chain;
+	size_t offset = (size_t)at->pos, pos = at->pos_in_chain, hit, places;
+
+	if (len == 0)
+		return;
+	at->pos = -1;
+	at->chain = NULL;
+	at->pos_in_chain = 0;
 	if (limit > buf->total_len)
 		limit = buf->total_len;
-	if (len == 0) {
-		set_position(p, offset, c, pos);
-		return;
-	}
-	set_none(p);
 	if (offset > limit || len > limit - offset)
 		return;
 	if (c != NULL && pos >= c->off)
@@ -211,7 +217,9 @@ search(const struct evbuffer *buf, const char *what, size_t len,
 			break;
 		hit = search_chain(c, pos, places, what, len);
 		if (hit < c->off) {
-			set_position(p, offset + hit - pos, c, hit);
+			at->pos = (ev_ssize_t)(offset + hit - pos);
+			at->chain = c;
+			at->pos_in_chain = hit;
 			return;
 		}
 		offset += c->off - pos;
@@ -219,63 +227,76 @@ search(const struct evbuffer *buf, const char *what, size_t len,
 	}
 }
 
-static struct evbuffer_chain *
-first_data(const struct evbuffer *buf)
+/* START: NULL for the beginning, END: NULL for the end. */
+static void
+search_between(struct evbuffer *buf, const char *what, size_t len,
+    const struct evbuffer_ptr *start, const struct evbuffer_ptr *end,
+    struct place *at)
 {
-	return buf->total_len != 0 ? buf->first : NULL;
-}
-
-static inline struct evbuffer_ptr
-search_range(const struct evbuffer *buffer, const char *what, size_t len,
-    const struct evbuffer_ptr *start, const struct evbuffer_ptr *end)
-{
-	struct evbuffer_ptr p;
-	size_t limit = EV_SIZE_MAX;
-
-	ev_lock(buffer->lock);
-	if (end != NULL)
-		limit = (size_t)end->pos;
+	at->pos = 0;
+	at->chain = NULL;
+	at->pos_in_chain = 0;
+	ev_lock(buf->lock);
+	if (start != NULL) {
+		at->pos = start->pos;
+		at->chain = start->internal_.chain;
+		at->pos_in_chain = start->internal_.pos_in_chain;
+	} else if (buf->total_len != 0) {
+		at->chain = buf->first;
+	}
 	if (end != NULL && end->pos < 0)
-		set_none(&p);
-	else if (start == NULL)
-		search(buffer, what, len, first_data(buffer), 0, 0, limit, &p);
-	else if (start->pos >= 0)
-		search(buffer, what, len, start->internal_.chain,
-		    start->internal_.pos_in_chain, (size_t)start->pos, limit,
-		    &p);
-	else
-		set_none(&p);
-	ev_unlock(buffer->lock);
-	return p;
+		at->pos = -1;
+	if (at->pos >= 0) {
+		search(buf, what, len,
+		    end != NULL ? (size_t)end->pos : buf->total_len, at);
+	} else {
+		at->pos = -1;
+		at->chain = NULL;
+		at->pos_in_chain = 0;
+	}
+	ev_unlock(buf->lock);
 }
 
 struct evbuffer_ptr
 evbuffer_search_range(struct evbuffer *buffer, const char *what, size_t len,
     const struct evbuffer_ptr *start, const struct evbuffer_ptr *end)
 {
-	return search_range(buffer, what, len, start, end);
+	struct evbuffer_ptr p;
+	struct place at;
+
+	search_between(buffer, what, len, start, end, &at);
+	p.pos = at.pos;
+	p.internal_.chain = at.chain;
+	p.internal_.pos_in_chain = at.pos_in_chain;
+	return p;
 }
 
 struct evbuffer_ptr
 evbuffer_search(struct evbuffer *buffer, const char *what, size_t len,
     const struct evbuffer_ptr *start)
 {
-	return search_range(buffer, what, len, start, NULL);
+	struct evbuffer_ptr p;
+	struct place at;
+
+	search_between(buffer, what, len, start, NULL, &at);
+	p.pos = at.pos;
+	p.internal_.chain = at.chain;
+	p.internal_.pos_in_chain = at.pos_in_chain;
+	return p;
 }
 
 unsigned char *
 evbuffer_find(struct evbuffer *buffer, const unsigned char *what, size_t len)
 {
-	struct evbuffer_ptr p;
 	unsigned char *data = NULL;
+	struct place at;
 
 	ev_lock(buffer->lock);
-	search(buffer, (const char *)what, len, first_data(buffer), 0, 0,
-	    EV_SIZE_MAX, &p);
-	if (p.pos >= 0) {
-		data = ev_buffer_pullup_(buffer, (size_t)p.pos + len);
+	search_between(buffer, (const char *)what, len, NULL, NULL, &at);
+	if (at.pos >= 0) {
+		data = ev_buffer_pullup_(buffer, (size_t)at.pos + len);
 		if (data != NULL)
-			data += p.pos;
+			data += at.pos;
 	}
 	ev_unlock(buffer->lock);
 	return data;
@@ -325,8 +346,8 @@ peek(struct evbuffer_chain *c, size_t pos, size_t len,
 	return n;
 }
 
-int
-evbuffer_peek(struct evbuffer *buffer, ev_ssize_t len,
+static __attribute__((noinline)) int
+peek_slow(struct evbuffer *buffer, ev_ssize_t len,
     struct evbuffer_ptr *start_at, struct evbuffer_iovec *vec, int n_vec)
 {
 	struct evbuffer_chain *c;
@@ -348,4 +369,44 @@ evbuffer_peek(struct evbuffer *buffer, ev_ssize_t len,
 	n = peek(c, pos, (size_t)len, vec, n_vec, most);
 	ev_unlock(buffer->lock);
 	return n;
+}
+
+/* From the beginning, of what is in memory; -1 if that does not do. */
+static inline int
+peek_quickly(const struct evbuffer *buf, ev_ssize_t len,
+    struct evbuffer_iovec *vec, int n_vec)
+{
+	const struct evbuffer_chain *c = buf->first;
+	size_t want = len < 0 ? EV_SSIZE_MAX : (size_t)len;
+	int n = 0;
+
+	if (c == NULL || c->off == 0 || want == 0)
+		return 0;
+	while (n < n_vec) {
+		if (c->flags & EV_CHAIN_KERNEL)
+			return -1;
+		vec[n].iov_base = ev_chain_data_(c);
+		vec[n++].iov_len = c->off;
+		if (c->off >= want)
+			return n;
+		want -= c->off;
+		c = c->next;
+		if (c == NULL || c->off == 0)
+			return n;
+	}
+	return len < 0 ? n : -1;
+}
+
+int
+evbuffer_peek(struct evbuffer *buffer, ev_ssize_t len,
+    struct evbuffer_ptr *start_at, struct evbuffer_iovec *vec, int n_vec)
+{
+	int n;
+
+	if (buffer->lock == NULL && start_at == NULL && n_vec > 0) {
+		n = peek_quickly(buffer, len, vec, n_vec);
+		if (n >= 0)
+			return n;
+	}
+	return peek_slow(buffer, len, start_at, vec, n_vec);
 }
