@@ -80,7 +80,7 @@ evbuffer_add(struct evbuffer *buf, const void *data, size_t datlen)
 	struct evbuffer_chain *c;
 	unsigned char *to;
 
-	if (!ev_buffer_is_alone_(buf) || buf->freeze_end)
+	if (buf->lock != NULL || buf->freeze_end)
 		return add_slow(buf, data, datlen);
 	c = *buf->last_with_datap;
 	if (c == NULL || datlen > ev_chain_room_(c))
@@ -89,6 +89,10 @@ evbuffer_add(struct evbuffer *buf, const void *data, size_t datlen)
 	c->off += datlen;
 	buf->total_len += datlen;
 	ev_copy_(to, data, datlen);
+	if (ev_buffer_is_alone_(buf))
+		return 0;
+	buf->n_added += datlen;
+	ev_buffer_finish_(buf);
 	return 0;
 }
 
