@@ -96,7 +96,7 @@ bench_init(int argc, char **argv)
 	arguments = argc;
 	argument = argv;
 	signal(SIGALRM, on_alarm);
-	alarm(HANG_S);
+	alarm((unsigned)bench_option("hang", HANG_S));
 	signal(SIGPIPE, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;

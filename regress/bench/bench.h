@@ -25,7 +25,8 @@ struct stopwatch {
 };
 
 /* Reads --NAME VALUE options, which bench_option() then looks up; ends the
- * process if it hangs, and lets it have as many descriptors as it may. */
+ * process if it lasts for --hang seconds, and lets it have as many descriptors
+ * as it may. */
 void bench_init(int argc, char **argv);
 /* The number behind --NAME, or FALLBACK. */
 unsigned long bench_option(const char *name, unsigned long fallback);

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import statistics
 import subprocess
 
@@ -43,8 +44,9 @@ def system_libdir():
 
 
 class Libraries:
-    """Two directories of five links, so that the loader finds libevent's
-    libraries on the same path, and with the same work, as ours."""
+    """Two directories with copies of the five, so that the loader finds
+    libevent's libraries on the same path, and with the same work, as ours, and
+    so that nothing that is built meanwhile is measured."""
 
     def __init__(self, where, libdir):
         self.where = where
@@ -53,13 +55,13 @@ class Libraries:
             target = os.path.join(where, "lib-" + name)
             os.makedirs(target, exist_ok=True)
             for soname in SONAMES:
-                path = os.path.realpath(os.path.join(source, soname))
-                if not os.path.exists(path):
-                    raise Failed(f"no {soname} in {source}")
-                link = os.path.join(target, soname)
-                if os.path.lexists(link):
-                    os.unlink(link)
-                os.symlink(path, link)
+                copy = os.path.join(target, soname)
+                if os.path.lexists(copy):
+                    os.unlink(copy)
+                try:
+                    shutil.copyfile(os.path.join(source, soname), copy)
+                except FileNotFoundError:
+                    raise Failed(f"no {soname} in {source}") from None
             self.dirs[name] = os.path.abspath(target)
 
     def environment(self, implementation):
