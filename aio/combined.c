@@ -77,6 +77,7 @@ combined_after_fork(struct aio_backend *b)
 		return rc; /* tried again by the next call */
 	c->forks = aio_fork_count();
 	c->asleep = false;
+	c->glance.open = false;
 	aio_policy_restart(&c->place);
 	aio_slots_each(&c->slots, forget_halves, c);
 	return aio_settle_all(c, AIO_SETTLE_SURE);
@@ -128,6 +129,7 @@ combined_close(struct aio_backend *b)
 	else
 		aio_flight_close(&c->flight);
 	aio_epollset_close(&c->ep);
+	aio_glance_fini(&c->glance);
 	aio_slots_fini(&c->slots);
 	aio_mem_free(c);
 }

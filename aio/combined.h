@@ -12,6 +12,7 @@
 #include "aio/epollset.h"
 #include "aio/flight.h"
 #include "aio/fork.h"
+#include "aio/glance.h"
 #include "aio/policy.h"
 #include "aio/slot.h"
 #include "aio/stats.h"
@@ -21,6 +22,7 @@ struct aio_combined {
 	struct aio_slots slots;
 	struct aio_epollset ep;
 	struct aio_placement place;
+	struct aio_glance glance;
 	struct aio_stats stats;
 	bool shared;
 	bool user_ring;

@@ -340,7 +340,12 @@ translate(struct aio_epollset *es, const struct epoll_event *ev,
 		return 0;
 	}
 	if (slot->ep_want == 0) {
-		remove_leftover(es, slot);
+		/* The reader of one that is being written to comes back soon:
+		 * a few such reports are cheaper than to delete and add. */
+		if (slot->want != 0 && slot->ep_trust < TRUST_MAX)
+			slot->ep_trust++;
+		else
+			remove_leftover(es, slot);
 		return 0;
 	}
 	if (slot->ep_have != slot->ep_want)

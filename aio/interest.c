@@ -51,6 +51,7 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 	withdraw_polls(c, slot, 0);
 	aio_slots_keep_ready(&c->slots, slot, 0);
 	slot->ep_want = 0;
+	slot->ep_home &= ~(gone & AIO_WRITE) & 7u;
 	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
 	/* A thread in epoll_wait() may hold the file of a registration for the
 	 * moment that it looks at it: a close() meanwhile would come late. */
@@ -96,7 +97,11 @@ register_in_epoll(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 static int
 meet(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 {
-	bool usable = c->flight.lost == 0 && !(want & AIO_EDGE) &&
+	/* A file that was met again and again under this number: epoll confirms
+	 * that it is the same by the call that is needed anyway. */
+	bool familiar = slot->ep_have != 0 && (slot->flags & AIO_SLOT_SAME) &&
+			c->place.policy != AIO_POLICY_ALWAYS;
+	bool usable = c->flight.lost == 0 && !(want & AIO_EDGE) && !familiar &&
 		      aio_policy_uses_aio(&c->place, c->flight.ctx != NULL);
 	bool same = false;
 	int rc;
@@ -109,6 +114,7 @@ meet(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 			/* Nothing has changed, not even in epoll. */
 			slot->flags &=
 			    (uint8_t) ~(AIO_SLOT_UNSURE | AIO_SLOT_DEAD);
+			slot->flags |= AIO_SLOT_SAME;
 			return 0;
 		}
 		start_anew(c, slot);
@@ -142,6 +148,8 @@ change(struct aio_combined *c, struct aio_slot *slot, unsigned want, bool fresh)
 	    (want & ~(unsigned)slot->want & AIO_COND))
 		slot->flags |= AIO_SLOT_UNSURE;
 	slot->want = (uint8_t)want;
+	/* A writer that comes back is to be looked at anew. */
+	slot->ep_home &= ~(gone & AIO_WRITE) & 7u;
 	aio_slots_keep_ready(&c->slots, slot, want);
 	note_withdrawal(c, slot, gone);
 	withdraw_polls(c, slot, want & AIO_EDGE ? 0 : want);

@@ -43,9 +43,9 @@ keep_what_holds(struct aio_combined *c, struct pollfd *fds,
 		struct aio_slot *slot = slots[i];
 		unsigned still = aio_conds_from_poll(
 		    (uint32_t)(uint16_t)fds[i].revents,
-		    aio_slots_ready(&c->slots, slot));
+		    aio_slots_completed(&c->slots, slot));
 
-		aio_slots_keep_ready(&c->slots, slot, still);
+		aio_slots_own_polls(&c->slots, slot)->ready = (uint8_t)still;
 		if (still == 0)
 			aio_slots_push_dirty(&c->slots, slot);
 	}
@@ -67,7 +67,7 @@ recheck_completed(struct aio_combined *c)
 
 	for (struct aio_slot *slot = c->slots.ready.head; slot != NULL;
 	     slot = aio_slots_next_ready(&c->slots, slot)) {
-		unsigned ready = aio_slots_ready(&c->slots, slot);
+		unsigned ready = aio_slots_completed(&c->slots, slot);
 
 		if (ready == 0)
 			continue;
@@ -89,9 +89,10 @@ has_completed(struct aio_combined *c)
 {
 	struct aio_slots *s = &c->slots;
 
-	while (s->ready.head != NULL && aio_slots_ready(s, s->ready.head) == 0)
+	while (s->ready.head != NULL &&
+	       aio_slots_completed(s, s->ready.head) == 0)
 		aio_slots_pop_ready(s);
-	return s->ready.head != NULL;
+	return s->ready.head != NULL || aio_glance_has_found(&c->glance);
 }
 
 static void
@@ -129,12 +130,15 @@ settle(struct aio_combined *c)
 	enum aio_settling how = AIO_SETTLE_TRUSTING;
 	int rc = 0;
 
+	c->glance.open = c->place.policy != AIO_POLICY_ALWAYS;
 	for (int i = 0; i < SETTLE_ROUNDS && c->slots.dirty.head != NULL; i++) {
 		rc = aio_settle_all(c, how);
+		aio_glance_look(&c->glance, &c->slots, &c->stats);
 		if (c->unsure > 0 && (has_completed(c) || reports_wait(c)))
 			break;
 		how = i == 0 ? AIO_SETTLE_SURE : AIO_SETTLE_IN_EPOLL;
 	}
+	c->glance.open = false;
 	return c->slots.dirty.head != NULL ? rc : 0;
 }
 
@@ -199,7 +203,10 @@ aio_pass_sleep(struct aio_backend *b, const struct timespec *timeout)
 
 	if (__builtin_expect(b->trouble < 0, 0))
 		timeout = at_most_retry(timeout);
-	if (!c->shared && has_completed(c))
+	if (!c->shared &&
+	    (c->slots.ready.head != NULL ||
+		aio_glance_has_found(&c->glance)) &&
+	    has_completed(c))
 		return 0;
 	if (sleeps)
 		c->awake = 0;
@@ -253,6 +260,8 @@ aio_pass_collect(struct aio_backend *b, struct aio_ready *out, size_t cap)
 		gather(c);
 	if (c->slots.ready.head != NULL)
 		n = hand_out_completed(c, out, cap);
+	if (aio_glance_has_found(&c->glance))
+		n += aio_glance_take(&c->glance, &c->slots, out + n, cap - n);
 	n += aio_epollset_take(&c->ep, out + n, cap - n);
 	if (n < cap)
 		aio_epollset_done(&c->ep);

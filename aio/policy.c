@@ -100,10 +100,13 @@ is_mostly_cancelled(const struct aio_poll *poll)
 	       poll->cancels * CANCEL_SHARE > poll->fires;
 }
 
-static unsigned
-streak(const struct aio_slot *slot, enum aio_direction dir)
+bool
+aio_policy_is_standing(const struct aio_slot *slot, enum aio_direction dir)
 {
-	return dir == AIO_DIR_IN ? slot->streak_in : slot->streak_out;
+	unsigned streak =
+	    dir == AIO_DIR_IN ? slot->streak_in : slot->streak_out;
+
+	return streak >= STANDING_FIRES;
 }
 
 /* May this direction be polled by AIO? Else *WHY. */
@@ -111,7 +114,7 @@ static bool
 suits_aio(const struct aio_slot *slot, const struct aio_polls *polls,
     enum aio_direction dir, bool full, enum aio_move *why)
 {
-	if (streak(slot, dir) >= STANDING_FIRES)
+	if (aio_policy_is_standing(slot, dir))
 		*why = AIO_MOVE_STANDING;
 	else if (polls != NULL && is_mostly_cancelled(&polls->poll[dir]))
 		*why = AIO_MOVE_CANCELLED;

@@ -55,6 +55,9 @@ unsigned aio_policy_choose(const struct aio_placement *p,
 void aio_policy_fresh(struct aio_placement *p, struct aio_slot *slot);
 void aio_policy_fired(
     struct aio_slot *slot, struct aio_polls *polls, unsigned conds);
+/* Fires again and again, with no end in sight. */
+bool aio_policy_is_standing(
+    const struct aio_slot *slot, enum aio_direction dir);
 /* It has fired so often that once more makes no difference. */
 static inline bool
 aio_policy_is_old(const struct aio_slot *slot, unsigned conds)

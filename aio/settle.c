@@ -94,6 +94,17 @@ place_in_aio(struct aio_combined *c, struct aio_slot *slot, unsigned homeless)
 	return conds == 0 ? 0 : conds & ~arm(c, slot, conds);
 }
 
+/* Not at a descriptor that was never of interest before (it is likely to
+ * connect), nor at one that is written to again and again (epoll's). */
+static bool
+may_glance(const struct aio_combined *c, const struct aio_slot *slot)
+{
+	return c->glance.open && !(slot->want & AIO_EDGE) &&
+	       (slot->ep_have != 0 || slot->armed != 0 ||
+		   slot->streak_in != 0) &&
+	       !aio_policy_is_standing(slot, AIO_DIR_OUT);
+}
+
 /* Finds a home for what is wanted and not yet watched. */
 static void
 place(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
@@ -102,6 +113,9 @@ place(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
 			    ~(unsigned)(slot->armed | slot->ep_home) &
 			    ~aio_slots_ready(&c->slots, slot);
 
+	if ((homeless & AIO_WRITE) && may_glance(c, slot) &&
+	    aio_glance_note(&c->glance, slot))
+		homeless &= ~AIO_WRITE;
 	if (slot->want & AIO_EDGE)
 		slot->ep_home |= slot->want & AIO_COND & 7u;
 	else if (homeless != 0 && how != AIO_SETTLE_IN_EPOLL)

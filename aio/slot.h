@@ -76,6 +76,7 @@ struct aio_slot {
 	 * the bits go. */
 	uint8_t streak_in : 3;
 	uint8_t streak_out : 3;
+	uint8_t glance : 2;       /* enum aio_glance_state */
 	uint16_t ep_trust : 5;    /* settlings that left it unconfirmed */
 	uint16_t ep_suspect : 11; /* generation of the last such report */
 };
@@ -83,6 +84,19 @@ struct aio_slot {
 _Static_assert(sizeof(struct aio_slot) == 20, "three descriptors a cache line");
 
 #define AIO_STREAK_MAX 7
+
+/* Of write-readiness (glance.h).
+ *
+ *	NONE -> FOUND           it holds, and is to be handed out
+ *	FOUND -> NONE           handed out, or withdrawn
+ *	NONE -> FAILED -> SKIP  it does not; a home is found for it
+ *	SKIP -> NONE            a home was found for it without a look */
+enum aio_glance_state {
+	AIO_GLANCE_NONE,
+	AIO_GLANCE_FOUND,
+	AIO_GLANCE_FAILED,
+	AIO_GLANCE_SKIP,
+};
 
 /* The AIO part of a descriptor. */
 struct aio_polls {
@@ -198,19 +212,28 @@ struct aio_slot *aio_slots_next_ready(
     const struct aio_slots *s, const struct aio_slot *slot);
 /* What has completed of it; for a slot that is not on the list, 0. */
 static inline unsigned
-aio_slots_ready(const struct aio_slots *s, const struct aio_slot *slot)
+aio_slots_completed(const struct aio_slots *s, const struct aio_slot *slot)
 {
 	return slot->flags & AIO_SLOT_READY
 		   ? aio_slots_own_polls(s, slot)->ready
 		   : 0;
 }
+/* All that is known to hold and not yet handed out. */
+static inline unsigned
+aio_slots_ready(const struct aio_slots *s, const struct aio_slot *slot)
+{
+	return aio_slots_completed(s, slot) |
+	       (slot->glance == AIO_GLANCE_FOUND ? AIO_WRITE : 0);
+}
 /* Of that, only KEEP remains. */
 static inline void
 aio_slots_keep_ready(
-    const struct aio_slots *s, const struct aio_slot *slot, unsigned keep)
+    const struct aio_slots *s, struct aio_slot *slot, unsigned keep)
 {
 	if (slot->flags & AIO_SLOT_READY)
 		aio_slots_own_polls(s, slot)->ready &= (uint8_t)keep;
+	if (slot->glance == AIO_GLANCE_FOUND && !(keep & AIO_WRITE))
+		slot->glance = AIO_GLANCE_NONE;
 }
 
 /* The kernel's 64 bits for a poll, and back: NULL if it never existed. */

@@ -25,8 +25,8 @@ TESTS += %D%/t_poll %D%/t_select %D%/t_conformance
 # The combined method, module by module; t_pass counts its system calls, t_faults
 # fails each AIO call at each index, t_shortage the others and all allocations.
 aio_tests = %D%/t_sys %D%/t_ring %D%/t_batch %D%/t_slot %D%/t_policy \
-	%D%/t_context %D%/t_probe %D%/t_probe_faults %D%/t_pass %D%/t_faults \
-	%D%/t_flight %D%/t_odd %D%/t_shortage
+	%D%/t_context %D%/t_glance %D%/t_probe %D%/t_probe_faults %D%/t_pass \
+	%D%/t_faults %D%/t_flight %D%/t_odd %D%/t_shortage
 check_PROGRAMS += $(aio_tests)
 TESTS += $(aio_tests)
 
@@ -105,6 +105,12 @@ TESTS += $(aio_tests)
 	-Wl,--wrap=aio_sys_io_getevents -Wl,--wrap=aio_sys_fstat \
 	-Wl,--wrap=aio_sys_ppoll
 %C%_t_pass_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_glance_SOURCES = %D%/t_glance.c %D%/harness.c
+%C%_t_glance_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_glance_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_epoll_ctl \
+	-Wl,--wrap=aio_sys_ppoll -Wl,--wrap=aio_sys_io_submit
+%C%_t_glance_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 
 %C%_t_faults_SOURCES = %D%/t_faults.c %D%/harness.c
 %C%_t_faults_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -1,0 +1,104 @@
+/* Looking at write-readiness before watching it. */
+#include "aio/glance.h"
+
+#include "aio/mem.h"
+#include "aio/policy.h"
+#include "aio/sys_poll.h"
+
+#define CAP_MIN 16
+/* Of one pass; more are given a home at once. */
+#define CAP_MAX 4096
+
+static const struct timespec no_time = {0, 0};
+
+void
+aio_glance_fini(struct aio_glance *g)
+{
+	aio_mem_free(g->fds);
+	*g = (struct aio_glance){0};
+}
+
+static bool
+has_room(struct aio_glance *g)
+{
+	unsigned cap = g->cap != 0 ? g->cap * 2 : CAP_MIN;
+	struct pollfd *fds;
+
+	if (g->count < g->cap)
+		return true;
+	if (cap > CAP_MAX)
+		return false;
+	fds = aio_mem_realloc(g->fds, cap * sizeof(*fds));
+	if (fds == NULL)
+		return false;
+	g->fds = fds;
+	g->cap = cap;
+	return true;
+}
+
+/* A glance that failed is not repeated the next time: who cannot write now may
+ * be one who only asks when he cannot. */
+bool
+aio_glance_note(struct aio_glance *g, struct aio_slot *slot)
+{
+	if (slot->glance == AIO_GLANCE_FAILED) {
+		slot->glance = AIO_GLANCE_SKIP;
+		return false;
+	}
+	if (slot->glance == AIO_GLANCE_SKIP) {
+		slot->glance = AIO_GLANCE_NONE;
+		return false;
+	}
+	if (!g->open || g->off || !has_room(g))
+		return false;
+	g->fds[g->count++] = (struct pollfd){.fd = slot->fd, .events = POLLOUT};
+	return true;
+}
+
+void
+aio_glance_look(
+    struct aio_glance *g, struct aio_slots *s, struct aio_stats *stats)
+{
+	unsigned n = g->count - g->asked;
+
+	if (n == 0)
+		return;
+	++stats->polls;
+	if (aio_sys_ppoll(g->fds + g->asked, n, &no_time) < 0)
+		g->off = true; /* its revents are 0 still */
+	for (; g->asked < g->count; g->asked++) {
+		const struct pollfd *p = &g->fds[g->asked];
+		struct aio_slot *slot = aio_slots_find(s, p->fd);
+
+		if (slot == NULL)
+			continue; /* can't happen: slots stay */
+		if (aio_conds_from_poll(
+			(uint32_t)(uint16_t)p->revents, AIO_WRITE) != 0) {
+			slot->glance = AIO_GLANCE_FOUND;
+		} else {
+			slot->glance = AIO_GLANCE_FAILED;
+			aio_slots_push_dirty(s, slot);
+		}
+	}
+}
+
+size_t
+aio_glance_take(struct aio_glance *g, struct aio_slots *s,
+    struct aio_ready *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (; n < cap && g->next < g->asked; g->next++) {
+		struct aio_slot *slot = aio_slots_find(s, g->fds[g->next].fd);
+
+		if (slot == NULL || slot->glance != AIO_GLANCE_FOUND)
+			continue; /* withdrawn meanwhile */
+		slot->glance = AIO_GLANCE_NONE;
+		aio_slots_push_dirty(s, slot);
+		aio_policy_fired(slot, aio_slots_polls(s, slot), AIO_WRITE);
+		out[n++] = (struct aio_ready){slot->fd, AIO_WRITE};
+	}
+	if (g->next == g->asked)
+		g->count = g->asked = g->next = 0;
+	return n;
+}
