@@ -23,13 +23,6 @@ index_of(const struct timeval *tv)
 	return (int)((tv->tv_usec & EV_COMMON_INDEX_MASK) >> EV_COMMON_SHIFT);
 }
 
-bool
-ev_common_is_(const struct event_base *base, const struct timeval *tv)
-{
-	return (tv->tv_usec & EV_COMMON_MAGIC_MASK) == EV_COMMON_MAGIC &&
-	       index_of(tv) < base->n_common;
-}
-
 static int64_t
 due_us(const struct event *ev)
 {

@@ -197,6 +197,34 @@ ev_event_add_nolock_(struct event *ev, const struct timeval *tv, bool absolute)
 	return 0;
 }
 
+/* The most frequent use of a timeout: it runs, and gets more time before it is
+ * over, as with each byte that a connection moves. The heap need not hear of it
+ * (heap.h). False: not so simple. */
+static bool
+push_back(struct event *ev, const struct timeval *tv)
+{
+	struct event_base *base = ev->ev_base;
+	int64_t at_us;
+
+	if ((ev->ev_flags & (EVLIST_TIMEOUT | EVLIST_ACTIVE |
+				EVLIST_ACTIVE_LATER | EVLIST_FINALIZING)) !=
+		EVLIST_TIMEOUT ||
+	    (!(ev->ev_flags & EVLIST_INSERTED) &&
+		(ev->ev_events & (IO_EVENTS | EV_SIGNAL))) ||
+	    (ev->ev_events & EV_SIGNAL) || ev_debug_mode_on_)
+		return false;
+	/* Not of a common timeout's queue, neither before nor after. */
+	if ((tv->tv_usec | ev->ev_timeout.tv_usec) & ~EV_COMMON_USEC_MASK)
+		return false;
+	at_us = ev_us_add_(ev_now_us_(base), min_heap_key_(tv));
+	if (at_us < min_heap_key_(&ev->ev_timeout))
+		return false;
+	if (ev->ev_closure == EV_CLOSURE_PERSIST)
+		ev->ev_.ev_io.ev_timeout = *tv;
+	ev->ev_timeout = ev_timeval_of_us_(at_us);
+	return true;
+}
+
 int
 event_add(struct event *ev, const struct timeval *tv)
 {
@@ -208,7 +236,9 @@ event_add(struct event *ev, const struct timeval *tv)
 		return -1;
 	}
 	ev_lock(base->lock);
-	r = ev_event_add_nolock_(ev, tv, false);
+	r = tv != NULL && push_back(ev, tv)
+		? 0
+		: ev_event_add_nolock_(ev, tv, false);
 	ev_unlock(base->lock);
 	return r;
 }

@@ -297,10 +297,16 @@ void ev_timer_fire_(struct event_base *base);
 int ev_timer_each_(struct event_base *base, ev_each_fn fn, void *arg);
 /* Called for a heap element or a common timeout's event that is due. */
 void ev_timer_expired_(struct event_base *base, struct event *ev);
-/* Monotonic; within a pass of the loop the time of the pass. */
-int64_t ev_now_us_(struct event_base *base);
 /* Reads the clock in any case. */
 void ev_time_refresh_(struct event_base *base);
+/* Monotonic; within a pass of the loop the time of the pass. */
+static inline int64_t
+ev_now_us_(struct event_base *base)
+{
+	if (!base->time_cached)
+		ev_time_refresh_(base);
+	return base->now_us;
+}
 static inline struct timeval
 ev_timeval_of_us_(int64_t us)
 {
@@ -315,7 +321,13 @@ ev_timeval_of_us_(int64_t us)
 #define EV_COMMON_MAGIC_MASK 0xf0000000
 #define EV_COMMON_MAGIC      0x50000000
 #define EV_COMMON_SHIFT      20
-bool ev_common_is_(const struct event_base *base, const struct timeval *tv);
+static inline bool
+ev_common_is_(const struct event_base *base, const struct timeval *tv)
+{
+	return (tv->tv_usec & EV_COMMON_MAGIC_MASK) == EV_COMMON_MAGIC &&
+	       (tv->tv_usec & EV_COMMON_INDEX_MASK) >> EV_COMMON_SHIFT <
+		   base->n_common;
+}
 void ev_common_insert_(struct event_base *base, struct event *ev);
 void ev_common_remove_(struct event_base *base, struct event *ev);
 int ev_common_each_(struct event_base *base, ev_each_fn fn, void *arg);

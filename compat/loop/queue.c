@@ -75,7 +75,8 @@ ev_queue_take_later_(struct event_base *base)
 void
 ev_base_notify_if_needed_(struct event_base *base)
 {
-	if (base->running && !ev_base_in_thread_(base))
+	if (base->running && !base->notify_pending &&
+	    !ev_base_in_thread_(base))
 		ev_notify_(base);
 }
 
@@ -227,9 +228,12 @@ retire(struct event_base *base, struct ev_cb_queue *q,
 
 	TAILQ_REMOVE(q, cb, evcb_active_next);
 	ev_queue_count_out_(base, cb);
-	if ((cb->evcb_flags & EVLIST_INIT) &&
-	    !(cb->evcb_flags & EVLIST_FINALIZING) &&
-	    !(ev->ev_events & EV_PERSIST))
+	if (!(cb->evcb_flags & EVLIST_INIT) ||
+	    (cb->evcb_flags & EVLIST_FINALIZING) ||
+	    (ev->ev_events & EV_PERSIST))
+		return;
+	if ((cb->evcb_flags & (EVLIST_TIMEOUT | EVLIST_INSERTED)) ||
+	    (ev->ev_events & EV_SIGNAL) || ev_debug_mode_on_)
 		ev_event_del_nolock_(ev, EV_DEL_NOBLOCK);
 }
 

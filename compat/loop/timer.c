@@ -15,6 +15,9 @@
 /* The wall clock may be set: its distance is measured again after this long. */
 #define WALL_SYNC_US (5 * 1000000LL)
 
+/* So few timers are kept in exact order before each wait. */
+#define SETTLED_AT_ONCE 3
+
 /* ---- the clock */
 
 static int64_t
@@ -36,14 +39,6 @@ read_clocks(struct event_base *base)
 		    read_clock_us(CLOCK_REALTIME) - base->now_us;
 		base->wall_synced_us = base->now_us;
 	}
-}
-
-int64_t
-ev_now_us_(struct event_base *base)
-{
-	if (!base->time_cached)
-		ev_time_refresh_(base);
-	return base->now_us;
 }
 
 void
@@ -175,14 +170,20 @@ ev_timer_remove_(struct event_base *base, struct event *ev)
 	ev_count_sub_(base, ev->ev_flags);
 }
 
+/* Time to the heap's top as it was when it was last sorted: what was pushed back
+ * since wakes the loop once in vain, when its first time comes. Sorting it here
+ * would cost a descent through the heap for every time that any timeout is
+ * pushed back, which is what pushing back is to save. A few are sorted for
+ * nothing. */
 const struct timespec *
 ev_timer_wait_(struct event_base *base, struct timespec *out)
 {
-	const struct event *first = min_heap_settle_top_(&base->timers);
 	int64_t left;
 
-	if (first == NULL)
+	if (base->timers.n == 0)
 		return NULL;
+	if (base->timers.n <= SETTLED_AT_ONCE)
+		(void)min_heap_settle_top_(&base->timers);
 	left = base->timers.key[0] - ev_now_us_(base);
 	if (left < 0)
 		left = 0;
@@ -207,6 +208,13 @@ void
 ev_timer_expired_(struct event_base *base, struct event *ev)
 {
 	ev_timer_remove_(base, ev);
+	if (!(ev->ev_flags & ~(EVLIST_INIT | EVLIST_KNOWN)) &&
+	    !(ev->ev_events & EV_SIGNAL)) {
+		/* A timer, or alone in the end: most by far. */
+		ev->ev_res = EV_TIMEOUT;
+		ev_callback_activate_nolock_(base, &ev->ev_evcallback);
+		return;
+	}
 	if ((ev->ev_flags & EVLIST_INSERTED) &&
 	    !(ev->ev_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) &&
 	    !has_period(ev))

@@ -117,16 +117,20 @@ min_heap_sift_up_(struct min_heap *h, size_t i, struct event *e, int64_t key)
 static inline void
 min_heap_sift_down_(struct min_heap *h, size_t i, struct event *e, int64_t key)
 {
+	const int64_t *const keys = h->key;
+	const size_t n = h->n;
+
 	for (;;) {
 		size_t child = 2 * i + 1;
 
-		if (child >= h->n)
+		if (child >= n)
 			break;
-		if (child + 1 < h->n && h->key[child + 1] < h->key[child])
-			child++;
-		if (key <= h->key[child])
+		/* No branch: it could not be predicted. */
+		if (child + 1 < n)
+			child += (size_t)(keys[child + 1] < keys[child]);
+		if (key <= keys[child])
 			break;
-		min_heap_place_(h, i, h->p[child], h->key[child]);
+		min_heap_place_(h, i, h->p[child], keys[child]);
 		i = child;
 	}
 	min_heap_place_(h, i, e, key);
