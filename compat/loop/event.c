@@ -371,14 +371,22 @@ ev_event_active_nolock_(struct event *ev, int res, short ncalls)
 void
 event_active(struct event *ev, int res, short ncalls)
 {
-	if (ev == NULL || ev->ev_base == NULL) {
+	struct event_base *base;
+
+	if (ev == NULL || (base = ev->ev_base) == NULL) {
 		event_warnx("event_active: the event has no base");
 		return;
 	}
-	ev_lock(ev->ev_base->lock);
+	ev_lock(base->lock);
 	EV_DEBUG_HOOK(ev_debug_check_setup_slow_(ev, __func__));
+	if (ev->ev_events & EV_SIGNAL) { /* may wait */
+		ev_event_active_nolock_(ev, res, ncalls);
+		ev_unlock(base->lock);
+		return;
+	}
+	ev_notify_hold_(base);
 	ev_event_active_nolock_(ev, res, ncalls);
-	ev_unlock(ev->ev_base->lock);
+	ev_notify_unlock_(base);
 }
 
 void

@@ -129,7 +129,15 @@ struct event_base {
 	LIST_ENTRY(event_base) all; /* report.c */
 	struct ev_live_slot *live;  /* live.c; NULL: not attached */
 
-	char pad_[164];      /* th_notify_fd is at 500 */
+	/* The lock was given back to wait in the kernel: only then need other
+	 * threads wake the loop. Awake, it looks at everything once more before
+	 * it waits. */
+	bool asleep;
+	/* Wake-ups that are written without the lock (notify.c). */
+	bool notify_held, notify_due;
+	atomic_uint notifiers;
+
+	char pad_[156];      /* th_notify_fd is at 500 */
 	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
 	enum aio_policy policy;
 	int told_trouble; /* the backend's, as it was last told of */
@@ -181,8 +189,6 @@ void ev_queue_take_later_(struct event_base *base);
 /* Runs the callbacks of the most urgent non-empty priority (the lock is
  * released around each). Returns how many non-internal ones ran. */
 int ev_queue_process_(struct event_base *base);
-/* Wake the loop if it runs in another thread. */
-void ev_base_notify_if_needed_(struct event_base *base);
 void ev_wait_while_running_(struct event_base *base, struct event_callback *cb);
 
 static inline struct ev_cb_queue *
@@ -360,9 +366,35 @@ ev_fork_count_(void)
 /* ---- notify.c: waking the loop from other threads */
 int ev_notify_open_(struct event_base *base);
 void ev_notify_(struct event_base *base);
+/* Between these two a wake-up is not written but noted; the second gives the
+ * lock back, and then writes it: the thread that it wakes shall not find the
+ * lock taken. Nothing in between may wait. */
+static inline void
+ev_notify_hold_(struct event_base *base)
+{
+	base->notify_held = true;
+}
+void ev_notify_unlock_due_(struct event_base *base);
+static inline void
+ev_notify_unlock_(struct event_base *base)
+{
+	base->notify_held = false;
+	if (base->notify_due)
+		ev_notify_unlock_due_(base);
+	else
+		ev_unlock(base->lock);
+}
 void ev_notify_seen_(struct event_base *base);
 int ev_notify_after_fork_(struct event_base *base);
 void ev_notify_close_(struct event_base *base);
+
+/* Wakes the loop if it sleeps: then it is another thread that asks. */
+static inline void
+ev_base_notify_if_needed_(struct event_base *base)
+{
+	if (base->asleep)
+		ev_notify_(base);
+}
 
 /* ---- base.c */
 /* The child of a fork: new descriptors, everything watched anew. */

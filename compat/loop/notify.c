@@ -3,6 +3,7 @@
 #include "compat/loop/loop.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -41,33 +42,62 @@ ev_notify_close_(struct event_base *base)
 
 	if (fd < 0)
 		return;
+	/* A write to it does not block: this ends at once. */
+	while (atomic_load(&base->notifiers) != 0)
+		sched_yield();
 	base->th_notify_fd[0] = -1;
 	ev_fdmap_unwatch_own_(base, fd);
 	close(fd);
 }
 
-void
-ev_notify_(struct event_base *base)
+static bool
+write_one(int fd)
 {
 	static const uint64_t one = 1;
-	int fd = base->th_notify_fd[0], tries = 0;
 	uint64_t count;
+	int tries = 0;
 
-	if (fd < 0 || base->notify_pending)
-		return;
-	base->notify_pending = true;
 	while (write(fd, &one, sizeof(one)) < 0) {
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN || ++tries > NOTIFY_TRIES) {
-			base->notify_pending = false;
 			event_warn("cannot wake the event loop");
-			return;
+			return false;
 		}
 		/* The counter is at its end, and it is the write that makes
 		 * the edge. */
 		(void)!read(fd, &count, sizeof(count));
 	}
+	return true;
+}
+
+void
+ev_notify_(struct event_base *base)
+{
+	if (base->th_notify_fd[0] < 0 || base->notify_pending)
+		return;
+	if (base->notify_held)
+		base->notify_pending = base->notify_due = true;
+	else
+		base->notify_pending = write_one(base->th_notify_fd[0]);
+}
+
+/* The loop may find its work before the wake-up comes, do it and end: the base
+ * is not freed before the write is over (ev_notify_close_()). */
+void
+ev_notify_unlock_due_(struct event_base *base)
+{
+	int fd = base->th_notify_fd[0];
+
+	base->notify_due = false;
+	atomic_fetch_add(&base->notifiers, 1);
+	ev_unlock(base->lock);
+	if (!write_one(fd)) {
+		ev_lock(base->lock);
+		base->notify_pending = false;
+		ev_unlock(base->lock);
+	}
+	atomic_fetch_sub(&base->notifiers, 1);
 }
 
 void
@@ -86,7 +116,9 @@ ev_notify_after_fork_(struct event_base *base)
 {
 	if (base->th_notify_fd[0] < 0)
 		return 0;
-	/* The parent's: our writes would wake it. */
+	/* The parent's: our writes would wake it, its threads are not here. */
+	atomic_store(&base->notifiers, 0);
+	base->asleep = false;
 	ev_notify_close_(base);
 	base->notify_pending = false;
 	return open_fd(base);

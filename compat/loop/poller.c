@@ -49,9 +49,14 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 		tell_trouble(base);
 	if (__builtin_expect(ev_report_passes_, 0))
 		ev_report_pass_(base);
+	if (r > 0)
+		timeout = &zero;
+	base->asleep = timeout == NULL || timeout->tv_sec != 0 ||
+		       timeout->tv_nsec != 0;
 	ev_unlock(base->lock);
-	r = b->ops->sleep(b, r > 0 ? &zero : timeout);
+	r = b->ops->sleep(b, timeout);
 	ev_lock(base->lock);
+	base->asleep = false;
 	if (r < 0)
 		goto fail;
 	r = collect(base);

@@ -73,14 +73,6 @@ ev_queue_take_later_(struct event_base *base)
 }
 
 void
-ev_base_notify_if_needed_(struct event_base *base)
-{
-	if (base->running && !base->notify_pending &&
-	    !ev_base_in_thread_(base))
-		ev_notify_(base);
-}
-
-void
 ev_wait_while_running_(struct event_base *base, struct event_callback *cb)
 {
 	while (base->current == cb && base->current_event_cond != NULL &&
