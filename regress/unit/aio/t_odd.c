@@ -426,7 +426,7 @@ dies_standing(void **state)
 		want(b, fd[0], AIO_READ | AIO_FRESH);
 		hear_nothing(b, fd[0]);
 		ctl_odd = (struct oddity){errs[i], 1};
-		want(b, fd[0], AIO_READ | AIO_WRITE);
+		want(b, fd[0], AIO_READ | AIO_CLOSED);
 		hear_nothing(b, fd[0]);
 		assert_int_equal(ctl_odd.times, 0);
 		want(b, fd[0], AIO_WRITE); /* the same file: still dead */
@@ -446,8 +446,9 @@ unknown_to_epoll(void **state)
 	want(b, fd[0], AIO_READ | AIO_FRESH);
 	hear_nothing(b, fd[0]);
 	ctl_odd = (struct oddity){-ENOENT, 2};
-	want(b, fd[0], AIO_READ | AIO_WRITE);
-	hear(b, fd[0], AIO_WRITE);
+	want(b, fd[0], AIO_READ | AIO_CLOSED);
+	put(fd[1], 1);
+	hear(b, fd[0], AIO_READ);
 	b->ops->close(b);
 }
 
