@@ -82,10 +82,12 @@ set_up(bool tls)
 
 	bench_tcp_pair(fds);
 	if (tls) {
-		from = bufferevent_openssl_socket_new(
-		    base, fds[0], tls_client(), BUFFEREVENT_SSL_CONNECTING, 0);
-		to = bufferevent_openssl_socket_new(
-		    base, fds[1], tls_server(), BUFFEREVENT_SSL_ACCEPTING, 0);
+		/* The SSL is the bufferevent's, as servers and clients do. */
+		from = bufferevent_openssl_socket_new(base, fds[0],
+		    tls_client(), BUFFEREVENT_SSL_CONNECTING,
+		    BEV_OPT_CLOSE_ON_FREE);
+		to = bufferevent_openssl_socket_new(base, fds[1], tls_server(),
+		    BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
 	} else {
 		from = bufferevent_socket_new(base, fds[0], 0);
 		to = bufferevent_socket_new(base, fds[1], 0);
