@@ -63,7 +63,12 @@ def draw_curve(curve, out, metric, say):
                      f"dt {dash} pt {point} ps 0.9 lc rgb {_quote(colour)} "
                      f"title {_quote(title)}")
     xs = [p[0] for p in curve.points]
-    tics = ", ".join(f'"{x:,}" {x}' for x in xs if x != 200)
+    # Without those whose names would run into their neighbours'.
+    tics = ", ".join(f'"{x:,}" {x}' for x in xs if x not in (200, 10000))
+    lowest = min(ns for values in data.values() for ns in values.values())
+    floor = max((f for f in (125, 250, 500, 1000, 2000) if f < lowest),
+                default=60)
+    heights = ", ".join(f'"{125 << n:,}" {125 << n}' for n in range(10))
     script += f"""
 set title {_quote(curve.title)}
 set xlabel {_quote(curve.x_title)}
@@ -71,9 +76,9 @@ set ylabel "ns per event ({'CPU' if metric == 'cpu' else 'wall clock'})"
 set logscale x
 set logscale y 2
 set xrange [{min(xs) * 0.9}:{max(xs) * 1.15}]
-set yrange [256:*]
+set yrange [{floor}:*]
 set xtics ({tics})
-set ytics (256, 512, "1,024" 1024, "2,048" 2048, "4,096" 4096, "8,192" 8192, "16,384" 16384)
+set ytics ({heights})
 set key outside right center samplen 2 spacing 1.3
 plot """ + ", ".join(parts) + "\n"
     _gnuplot(out, curve.name, 860, 480, script, say)
