@@ -65,16 +65,22 @@ control(struct aio_epollset *es, int op, const struct aio_slot *slot,
 	    (uint64_t)generation << 32 | (uint32_t)slot->fd);
 }
 
+static uint32_t
+next_generation(const struct aio_slot *slot)
+{
+	return (slot->ep_generation + 1) & AIO_GENERATIONS;
+}
+
 /* A new registration, a new generation: reports of an older one, that lives on
  * without our being able to reach it, can be told from it. */
 static int
 add(struct aio_epollset *es, struct aio_slot *slot)
 {
 	int rc = control(
-	    es, EPOLL_CTL_ADD, slot, slot->ep_want, slot->ep_generation + 1);
+	    es, EPOLL_CTL_ADD, slot, slot->ep_want, next_generation(slot));
 
 	if (rc == 0)
-		++slot->ep_generation;
+		slot->ep_generation = next_generation(slot);
 	return rc;
 }
 
@@ -324,8 +330,10 @@ remove_leftover(struct aio_epollset *es, struct aio_slot *slot)
 	AIO_TSAN_IGNORE_END();
 	slot->ep_have = 0;
 	slot->flags &= (uint8_t)~AIO_SLOT_UNSURE;
-	if (rc < 0)
-		suspect(es, slot, slot->ep_generation++);
+	if (rc < 0) {
+		suspect(es, slot, slot->ep_generation);
+		slot->ep_generation = next_generation(slot);
+	}
 }
 
 static unsigned
@@ -352,8 +360,7 @@ translate(struct aio_epollset *es, const struct epoll_event *ev,
 		aio_slots_push_dirty(es->slots, slot);
 	conds = aio_conds_from_poll(ev->events, slot->ep_want);
 	if (!aio_policy_is_old(slot, conds))
-		aio_policy_fired(
-		    slot, aio_slots_polls(es->slots, slot), conds);
+		aio_policy_fired(slot, aio_slots_polls(es->slots, slot), conds);
 	return conds;
 }
 
@@ -383,9 +390,8 @@ aio_epollset_take(struct aio_epollset *es, struct aio_ready *out, size_t cap)
 		if (slot == NULL)
 			continue;
 		out[n].fd = fd;
-		out[n].mask = is_plain_read(ev, slot)
-				  ? AIO_READ
-				  : translate(es, ev, slot);
+		out[n].mask = is_plain_read(ev, slot) ? AIO_READ
+						      : translate(es, ev, slot);
 		n += out[n].mask != 0;
 	}
 	es->next = (int)(ev - es->events);

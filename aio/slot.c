@@ -10,8 +10,6 @@
 
 #include "aio/mem.h"
 
-#define POLL_GENERATIONS 0x7fffffffu
-
 void
 aio_slots_init(struct aio_slots *s)
 {
@@ -191,7 +189,7 @@ aio_slot_disarm(struct aio_slot *slot, struct aio_polls *polls,
 {
 	struct aio_poll *poll = &polls->poll[dir];
 
-	poll->generation = (poll->generation + 1) & POLL_GENERATIONS;
+	poll->generation = (poll->generation + 1) & AIO_GENERATIONS;
 	poll->state = (uint8_t)state;
 	poll->conds = 0;
 	note_armed(slot, polls);

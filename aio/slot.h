@@ -33,8 +33,14 @@ enum aio_direction { AIO_DIR_IN, AIO_DIR_OUT, AIO_DIRS };
  * of an ARMED poll; each disarm leaves that generation behind. */
 enum aio_poll_state { AIO_POLL_IDLE, AIO_POLL_ARMED, AIO_POLL_ORPHAN };
 
+/* Generations, of polls and of epoll's registrations, wrap behind this. A test
+ * build makes it small. */
+#ifndef AIO_GENERATIONS
+#define AIO_GENERATIONS 0x7fffffffu
+#endif
+
 struct aio_poll {
-	uint32_t generation; /* 31 bits */
+	uint32_t generation; /* up to AIO_GENERATIONS */
 	uint8_t state;       /* enum aio_poll_state */
 	uint8_t conds;       /* AIO_COND bits that it was armed for */
 	/* History of the direction, for policy.c. */

@@ -11,3 +11,17 @@ EXTRA_DIST += %D%/faults
 %C%_torture_torture_LDFLAGS = -export-dynamic -no-install
 %C%_torture_torture_LDADD = libevent_openssl.la libevent_extra.la \
 	libevent_core.la -lssl -lcrypto -ldl
+
+# By regress/stress/model and soak.
+EXTRA_PROGRAMS += %D%/oracle/oracle
+EXTRA_DIST += %D%/model %D%/soak
+%C%_oracle_oracle_SOURCES = %D%/oracle/oracle.c
+%C%_oracle_oracle_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra $(AIO_SAN)
+%C%_oracle_oracle_LDFLAGS = $(AIO_SAN) -no-install
+%C%_oracle_oracle_LDADD = libevent_core.la libevent_pthreads.la -lpthread
+
+# make soak MINUTES=N; the last line has the figures, the status tells.
+MINUTES = 10
+soak:
+	$(srcdir)/regress/stress/soak . $(MINUTES)
+.PHONY: soak
