@@ -86,8 +86,8 @@ gather_line(struct reader *r)
 static bool
 has_line(const struct reader *r)
 {
-	return r->len > r->scanned && memchr(r->p + r->scanned, '\n',
-					  r->len - r->scanned) != NULL;
+	return r->len > r->scanned &&
+	       memchr(r->p + r->scanned, '\n', r->len - r->scanned) != NULL;
 }
 
 /* False: there is none, and SCANNED bytes are the beginning of one. */
@@ -190,7 +190,7 @@ read_firstline(struct evhttp_request *req, struct reader *r)
 	do {
 		if (!next_line(r, &line))
 			return over_limit(req, r->scanned) ? DATA_TOO_LONG
-						       : MORE_DATA_EXPECTED;
+							   : MORE_DATA_EXPECTED;
 		if (over_limit(req, line.len))
 			return DATA_TOO_LONG;
 		req->headers_size += line.len;

@@ -143,7 +143,7 @@ fuzz_check_fields(const struct evkeyvalq *fields)
 		for (const char *p = f->key; *p != '\0'; ++p)
 			must(is_tchar((unsigned char)*p));
 		must(strpbrk(f->value, "\r\n") == NULL);
-		must(n == 0 || (!is_blank(f->value[0]) &&
-				   !is_blank(f->value[n - 1])));
+		must(n == 0 ||
+		     (!is_blank(f->value[0]) && !is_blank(f->value[n - 1])));
 	}
 }

@@ -33,7 +33,9 @@ some_bytes(struct fuzz_in *in)
 
 	if (text[0] == 0) {
 		for (size_t i = 0; i < sizeof(text); ++i)
-			text[i] = (uint8_t)("0123456789\r\nabc\r\n\n\0xyz"[i * i % 21]);
+			text[i] =
+			    (uint8_t)("0123456789\r\nabc\r\n\n\0xyz"[i * i %
+								     21]);
 		text[0] = 'a';
 	}
 	return text + fuzz_byte(in);
@@ -215,7 +217,8 @@ pullup(struct model *m, struct fuzz_in *in)
 {
 	size_t n = fuzz_size(in, LEN_MAX);
 	bool all = fuzz_byte(in) & 1;
-	const unsigned char *p = evbuffer_pullup(m->buf, all ? -1 : (ev_ssize_t)n);
+	const unsigned char *p =
+	    evbuffer_pullup(m->buf, all ? -1 : (ev_ssize_t)n);
 
 	if (all)
 		n = m->n;
@@ -270,8 +273,8 @@ peek(struct model *m, struct fuzz_in *in)
 		return;
 	for (int i = 0; i < extents; ++i) {
 		must(at + seen + v[i].iov_len <= m->n);
-		must(memcmp(v[i].iov_base, m->p + at + seen, v[i].iov_len) ==
-		     0);
+		must(
+		    memcmp(v[i].iov_base, m->p + at + seen, v[i].iov_len) == 0);
 		seen += v[i].iov_len;
 	}
 	must(seen >= min(n, m->n - at));
@@ -406,10 +409,10 @@ compare(const struct model *m)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static void (*const ops[])(struct model *, struct fuzz_in *) = {add, add,
-	    prepend, add_reference, drain, take, copy_from, move, move, pullup,
-	    reserve, reserve, expand, peek, search, read_line, read_line,
-	    freeze, renew};
+	static void (*const ops[])(struct model *, struct fuzz_in *) = {add,
+	    add, prepend, add_reference, drain, take, copy_from, move, move,
+	    pullup, reserve, reserve, expand, peek, search, read_line,
+	    read_line, freeze, renew};
 	struct fuzz_in in = {data, len};
 
 	for (int i = 0; i < BUFFERS; ++i) {

@@ -161,6 +161,6 @@ fuzz_same(struct evbuffer *a, struct evbuffer *b)
 
 	if (len != evbuffer_get_length(b))
 		return false;
-	return len == 0 || memcmp(evbuffer_pullup(a, -1),
-			       evbuffer_pullup(b, -1), len) == 0;
+	return len == 0 ||
+	       memcmp(evbuffer_pullup(a, -1), evbuffer_pullup(b, -1), len) == 0;
 }

@@ -118,8 +118,8 @@ length(struct ev_http_str s)
 	char *text = fuzz_text((const uint8_t *)s.p, s.len);
 
 	if (rc == 0) {
-		must(n >= 0 && s.len > 0 &&
-		     strspn(text, "0123456789") == s.len);
+		must(
+		    n >= 0 && s.len > 0 && strspn(text, "0123456789") == s.len);
 		errno = 0;
 		must(strtoll(text, NULL, 10) == n && errno == 0);
 	} else if (rc == -ERANGE) {

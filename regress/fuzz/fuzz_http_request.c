@@ -38,9 +38,8 @@ answer(struct evhttp_request *req)
 
 	must(body != NULL);
 	evbuffer_add_printf(body, "%s %s", req->uri,
-	    evhttp_request_get_host(req) != NULL
-		? evhttp_request_get_host(req)
-		: "no host");
+	    evhttp_request_get_host(req) != NULL ? evhttp_request_get_host(req)
+						 : "no host");
 	switch (way) {
 	case IN_CHUNKS:
 		evhttp_send_reply_start(req, HTTP_OK, "Fine");
@@ -149,8 +148,7 @@ check_responses(struct evbuffer *came)
 		const char *end = memmem(p, left, "\r\n\r\n", 4);
 		/* Methods that are not allowed do not reach the program. */
 		bool unseen = strncmp(p + 9, "501", 3) == 0;
-		char method =
-		    seen < n_methods && !unseen ? methods[seen] : '-';
+		char method = seen < n_methods && !unseen ? methods[seen] : '-';
 		size_t head, body = 0;
 
 		must(strncmp(p, "HTTP/1.", 7) == 0 && end != NULL);
@@ -179,8 +177,7 @@ serve(const uint8_t *data, size_t len, struct fuzz_in cuts, unsigned limits)
 
 	evhttp_set_max_headers_size(http, limits & 1 ? 300 : -1);
 	evhttp_set_max_body_size(http, limits & 2 ? 100 : -1);
-	evhttp_set_flags(
-	    http, limits & 4 ? EVHTTP_SERVER_LINGERING_CLOSE : 0);
+	evhttp_set_flags(http, limits & 4 ? EVHTTP_SERVER_LINGERING_CLOSE : 0);
 	n_methods = 0;
 	fuzz_wire_open(&w);
 	evcon = ev_http_serve_begin_(

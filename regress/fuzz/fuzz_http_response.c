@@ -1,7 +1,7 @@
-/* Fuzzes evhttp's client: one request or three are answered with any bytes, once
- * in one piece and once in many. Each request ends once; one alone ends with
- * the same response or failure, however the input was cut. (What is behind an
- * answer came too early, or is the next one, which depends on the time.)
+/* Fuzzes evhttp's client: one request or three are answered with any bytes,
+ * once in one piece and once in many. Each request ends once; one alone ends
+ * with the same response or failure, however the input was cut. (What is behind
+ * an answer came too early, or is the next one, which depends on the time.)
  *
  * Input: one byte that chooses the requests and limits, seven that cut, then
  * what the server sends. */
@@ -82,8 +82,8 @@ talk(const uint8_t *data, size_t len, struct fuzz_in cuts, unsigned choice)
 	for (unsigned i = 0; i < requests; ++i)
 		ask(evcon, choice >> 2 * i, names[i]);
 	fuzz_settle(w.base);
-	must(memcmp(evbuffer_pullup(w.came, 4), &"GET HEADPOSTPUT "[choice % 4 * 4],
-		 4) == 0);
+	must(memcmp(evbuffer_pullup(w.came, 4),
+		 &"GET HEADPOSTPUT "[choice % 4 * 4], 4) == 0);
 	fuzz_send(&w, data, len, cuts, NULL);
 	fuzz_send_end(&w);
 	must(ended <= requests);

@@ -50,11 +50,11 @@ check_servers(const struct evdns_base *dns, const char *text)
 					    ? sizeof(struct sockaddr_in)
 					    : sizeof(struct sockaddr_in6)));
 		for (unsigned j = 0; j < i; ++j)
-			must(evutil_sockaddr_cmp(
-				 (const struct sockaddr *)&s->addr,
-				 (const struct sockaddr *)&dns->servers[j]
-				     ->addr,
-				 1) != 0);
+			must(
+			    evutil_sockaddr_cmp(
+				(const struct sockaddr *)&s->addr,
+				(const struct sockaddr *)&dns->servers[j]->addr,
+				1) != 0);
 	}
 }
 

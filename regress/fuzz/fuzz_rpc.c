@@ -35,8 +35,8 @@ on_echo(EVRPC_STRUCT(Echo) * rpc, void *arg)
 }
 
 static void
-on_answer(struct evrpc_status *status, struct note *request,
-    struct note *reply, void *arg)
+on_answer(struct evrpc_status *status, struct note *request, struct note *reply,
+    void *arg)
 {
 	(void)request;
 	(void)arg;
@@ -78,7 +78,8 @@ as_request(const uint8_t *data, size_t len)
 	struct fuzz_wire w;
 	char head[128];
 	int n = snprintf(head, sizeof(head),
-	    "POST /.rpc.Echo HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n",
+	    "POST /.rpc.Echo HTTP/1.1\r\nHost: h\r\nContent-Length: "
+	    "%zu\r\n\r\n",
 	    len);
 
 	fuzz_wire_open(&w);
@@ -140,8 +141,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		http = evhttp_new(fuzz_base());
 		must(http != NULL);
 		server = evrpc_init(http);
-		must(EVRPC_REGISTER(
-			 server, Echo, note, note, on_echo, NULL) == 0);
+		must(EVRPC_REGISTER(server, Echo, note, note, on_echo, NULL) ==
+		     0);
 	}
 	if (len > 4096)
 		return 0;

@@ -22,8 +22,7 @@ main(void)
 		return 1;
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	policy = event_base_get_aio_policy(base);
-	printf("%lu %s %s\n", getauxval(AT_SECURE),
-	    event_base_get_method(base),
+	printf("%lu %s %s\n", getauxval(AT_SECURE), event_base_get_method(base),
 	    policy >= 0 ? policies[policy] : "none");
 	event_base_free(base);
 	return 0;

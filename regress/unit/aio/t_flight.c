@@ -107,9 +107,8 @@ full_for_a_moment(void **state)
 	put(old[1], 1);
 	f.submit_rc = -EAGAIN;
 	f.submits = 1;
-	assert_int_equal(aio_settle_all(
-			     aio_combined_of(b), AIO_SETTLE_SURE),
-	    0);
+	assert_int_equal(
+	    aio_settle_all(aio_combined_of(b), AIO_SETTLE_SURE), 0);
 	assert_int_equal(stats_of(b).overflow, 1);
 	assert_int_equal(stats_of(b).moves[AIO_MOVE_FULL], 0);
 	hear(b, old[0], AIO_READ);
@@ -170,11 +169,11 @@ failed_poll(void **state)
 	want(b, fd[0], AIO_READ | AIO_FRESH);
 	hear_nothing(b, fd[0]);
 	assert_int_equal(aio_slots_get(&c->slots, fd[0], &slot), 0);
-	f.forged[0] = (struct io_event){
-	    .data = aio_slots_own_polls(&c->slots, slot)
-			->iocbs[AIO_DIR_IN]
-			.aio_data,
-	    .res = -EIO};
+	f.forged[0] =
+	    (struct io_event){.data = aio_slots_own_polls(&c->slots, slot)
+					  ->iocbs[AIO_DIR_IN]
+					  .aio_data,
+		.res = -EIO};
 	f.n_forged = 1;
 	hear_nothing(b, fd[0]);
 	put(fd[1], 1);
@@ -235,9 +234,8 @@ what_people_are_told(void **state)
 	aio_backend_globals_free(); /* no context left over */
 	memset(&f, 0, sizeof(f));
 	f.setup_rc = -EAGAIN;
-	is_told(&opt,
-	    "epoll alone: io_setup: Resource temporarily unavailable "
-	    "(fs.aio-max-nr)");
+	is_told(&opt, "epoll alone: io_setup: Resource temporarily unavailable "
+		      "(fs.aio-max-nr)");
 	f.setup_rc = -EMFILE;
 	is_told(&opt, "epoll alone: io_setup: Too many open files");
 	f.setup_rc = 0;

@@ -218,8 +218,8 @@ no_eventfd(void **state)
 	want(b, fd[0], AIO_READ | AIO_FRESH);
 	put(fd[1], 1);
 	hear(b, fd[0], AIO_READ);
-	assert_string_equal(b->ops->status(b),
-	    "epoll alone: io_setup: Too many open files");
+	assert_string_equal(
+	    b->ops->status(b), "epoll alone: io_setup: Too many open files");
 	b->ops->close(b);
 }
 
@@ -533,8 +533,8 @@ fork_without_descriptors(void **state)
 	hear_nothing(b, fd[0]);
 	++aio_forks; /* as in a child */
 	create_odd = (struct oddity){-EMFILE, 2};
-	assert_int_equal(b->ops->set(b, other[0], AIO_READ | AIO_FRESH),
-	    -EMFILE);
+	assert_int_equal(
+	    b->ops->set(b, other[0], AIO_READ | AIO_FRESH), -EMFILE);
 	assert_int_equal(b->ops->prepare(b), -EMFILE);
 	want(b, other[0], AIO_READ | AIO_FRESH);
 	put(fd[1], 1);

@@ -1,5 +1,5 @@
-/* The start-up probe when a call does not fail but answers wrongly, or when what
- * the probe itself needs cannot be had: it says no, says where, and leaves
+/* The start-up probe when a call does not fail but answers wrongly, or when
+ * what the probe itself needs cannot be had: it says no, says where, and leaves
  * nothing behind. */
 #include "harness.h"
 

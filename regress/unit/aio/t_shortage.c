@@ -88,10 +88,10 @@ int __real_aio_sys_ppoll(
     struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
 int __wrap_aio_sys_ppoll(
     struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
-int __real_aio_sys_pselect(int nr, unsigned long *r, unsigned long *w,
-    const struct timespec *timeout);
-int __wrap_aio_sys_pselect(int nr, unsigned long *r, unsigned long *w,
-    const struct timespec *timeout);
+int __real_aio_sys_pselect(
+    int nr, unsigned long *r, unsigned long *w, const struct timespec *timeout);
+int __wrap_aio_sys_pselect(
+    int nr, unsigned long *r, unsigned long *w, const struct timespec *timeout);
 int __real_aio_sys_io_setup(unsigned nr, aio_context_t *out);
 int __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out);
 
@@ -157,8 +157,8 @@ __wrap_aio_sys_ppoll(
 }
 
 int
-__wrap_aio_sys_pselect(int nr, unsigned long *r, unsigned long *w,
-    const struct timespec *timeout)
+__wrap_aio_sys_pselect(
+    int nr, unsigned long *r, unsigned long *w, const struct timespec *timeout)
 {
 	int rc = fault(PSELECT);
 

@@ -1,5 +1,5 @@
-/* What peers can cost a name server: questions asked faster than the replies are
- * read, and names that are long to read. */
+/* What peers can cost a name server: questions asked faster than the replies
+ * are read, and names that are long to read. */
 #include "compat/dns/reply.h"
 #include "fake.h"
 
@@ -102,8 +102,8 @@ keeps_few_replies(void **state)
 	(void)state;
 	event_set_mem_functions(counted_malloc, counted_realloc, counted_free);
 	base = event_base_new();
-	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fd),
-	    0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fd), 0);
 	port = evdns_add_server_port_with_base(base, fd[0], 0, answer_cb, NULL);
 	assert_non_null(port);
 	before = most = live;

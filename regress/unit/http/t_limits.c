@@ -1,5 +1,5 @@
-/* What one peer can cost a server: every kind of message without an end, sent as
- * fast as the server takes it, with the library's memory counted. */
+/* What one peer can cost a server: every kind of message without an end, sent
+ * as fast as the server takes it, with the library's memory counted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -267,15 +267,15 @@ test_head_size(void **state)
 	    {"", "G"},
 	    {"GET /", "x"},
 	    {"GET / HTTP/1.1\r\nX: ", "x"},
-	    {"GET / HTTP/1.1\r\nHost: h\r\n", "Xx: 0123456789abcdef01234567\r\n"},
+	    {"GET / HTTP/1.1\r\nHost: h\r\n",
+		"Xx: 0123456789abcdef01234567\r\n"},
 	    {"", "\r\n"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
 		char *piece = filled(60000, cases[i].unit);
-		struct flood f = {.head = cases[i].head,
-		    .piece = piece,
-		    .piece_len = 60000};
+		struct flood f = {
+		    .head = cases[i].head, .piece = piece, .piece_len = 60000};
 		struct flood small = f;
 
 		/* By default: bounded, by far more than anyone sends. */
@@ -297,9 +297,8 @@ static void
 test_field_count(void **state)
 {
 	char *piece = filled(60000, "a:\n");
-	struct flood f = {.head = "GET / HTTP/1.1\r\n",
-	    .piece = piece,
-	    .piece_len = 60000};
+	struct flood f = {
+	    .head = "GET / HTTP/1.1\r\n", .piece = piece, .piece_len = 60000};
 
 	assert_true(play(&f) < EV_HTTP_MAX_FIELDS * 128 + FLOOR);
 	begins(&f, "HTTP/1.1 400 ");
@@ -439,9 +438,8 @@ test_chunk_overhead(void **state)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
 		char *piece = filled(60000, cases[i].unit);
-		struct flood f = {.head = cases[i].head,
-		    .piece = piece,
-		    .piece_len = 60000};
+		struct flood f = {
+		    .head = cases[i].head, .piece = piece, .piece_len = 60000};
 
 		assert_true(play(&f) < FLOOR);
 		assert_true(f.closed);

@@ -1,5 +1,5 @@
-/* How a forked child of a test ends: at once, as by _exit(2), but in a build for
- * coverage what it did is counted. */
+/* How a forked child of a test ends: at once, as by _exit(2), but in a build
+ * for coverage what it did is counted. */
 #ifndef UNIT_SUPPORT_LEAVE_H
 #define UNIT_SUPPORT_LEAVE_H
 
