@@ -179,5 +179,5 @@ bench-programs: $(bench_programs) $(bench_by_hand)
 	else echo "bench: no libuv (Debian: libuv1-dev)"; fi
 
 bench: all
-	$(srcdir)/%D%/run --build .
+	$(srcdir)/%D%/run --build . $(BENCHFLAGS)
 .PHONY: bench bench-programs
