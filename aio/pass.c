@@ -20,8 +20,8 @@
  * their registrations without asking. */
 #define DOUBT_PASSES 8
 /* How soon what the kernel had no means for is tried again. */
-#define RETRY_NS 10000000
-#define RECHECK_MAX  64
+#define RETRY_NS    10000000
+#define RECHECK_MAX 64
 
 /* The kernel completes some polls from a worker thread of this processor: those
  * woken without a reason, as by a peer that closes. A loop that never sleeps
@@ -29,6 +29,9 @@
  * descriptors: 15 ends of file came late). So after that many passes it is let
  * in; a yield costs 0.5 us when there is nobody to let in. */
 #define AWAKE_PASSES 8
+/* Where all polls are AIO's, and every processor has other work, a yield is not
+ * enough (test-fdleak again, at a load of 13): the worker is waited for. */
+#define LET_IN_US 50
 
 static const struct timespec no_time = {0, 0};
 
@@ -41,9 +44,9 @@ keep_what_holds(struct aio_combined *c, struct pollfd *fds,
 		return; /* cannot be asked: believe */
 	for (unsigned i = 0; i < n; i++) {
 		struct aio_slot *slot = slots[i];
-		unsigned still = aio_conds_from_poll(
-		    (uint32_t)(uint16_t)fds[i].revents,
-		    aio_slots_completed(&c->slots, slot));
+		unsigned still =
+		    aio_conds_from_poll((uint32_t)(uint16_t)fds[i].revents,
+			aio_slots_completed(&c->slots, slot));
 
 		aio_slots_own_polls(&c->slots, slot)->ready = (uint8_t)still;
 		if (still == 0)
@@ -89,8 +92,8 @@ has_completed(struct aio_combined *c)
 {
 	struct aio_slots *s = &c->slots;
 
-	while (s->ready.head != NULL &&
-	       aio_slots_completed(s, s->ready.head) == 0)
+	while (
+	    s->ready.head != NULL && aio_slots_completed(s, s->ready.head) == 0)
 		aio_slots_pop_ready(s);
 	return s->ready.head != NULL || aio_glance_has_found(&c->glance);
 }
@@ -152,7 +155,8 @@ aio_pass_prepare(struct aio_backend *b)
 		return rc;
 	c->gathered = false;
 	if (++c->awake > AWAKE_PASSES && c->flight.in_flight > 0) {
-		aio_sys_pause(0);
+		aio_sys_pause(
+		    c->place.policy == AIO_POLICY_ALWAYS ? LET_IN_US : 0);
 		c->awake = 0;
 	}
 	if (__builtin_expect(c->ep.phantom, 0))
@@ -204,8 +208,7 @@ aio_pass_sleep(struct aio_backend *b, const struct timespec *timeout)
 	if (__builtin_expect(b->trouble < 0, 0))
 		timeout = at_most_retry(timeout);
 	if (!c->shared &&
-	    (c->slots.ready.head != NULL ||
-		aio_glance_has_found(&c->glance)) &&
+	    (c->slots.ready.head != NULL || aio_glance_has_found(&c->glance)) &&
 	    has_completed(c))
 		return 0;
 	if (sleeps)
@@ -235,8 +238,7 @@ hand_out_completed(struct aio_combined *c, struct aio_ready *out, size_t cap)
 	size_t n = 0;
 
 	while (n < cap && (slot = aio_slots_pop_ready(&c->slots)) != NULL) {
-		struct aio_polls *polls =
-		    aio_slots_own_polls(&c->slots, slot);
+		struct aio_polls *polls = aio_slots_own_polls(&c->slots, slot);
 		unsigned mask = polls->ready & slot->want & AIO_COND;
 
 		polls->ready = 0;
