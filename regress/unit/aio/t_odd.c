@@ -579,6 +579,27 @@ many_reports(void **state)
 	b->ops->close(b);
 }
 
+/* Something could not be settled: no sleep is long until it is. */
+static void
+retries_soon(void **state)
+{
+	static const struct timespec lengths[] = {
+	    {1000000, 0}, {0, 999999999}, {0, 1}, {0, 0}};
+	struct aio_backend *b = open_policy(AIO_POLICY_NEVER);
+	struct aio_ready got[1];
+
+	want(b, fd[0], AIO_READ | AIO_FRESH);
+	for (int i = 0; i <= 4; i++) {
+		assert_int_equal(b->ops->prepare(b), 0);
+		b->trouble = -ENOMEM;
+		/* Returns; nothing else would end it. */
+		assert_int_equal(
+		    b->ops->sleep(b, i < 4 ? &lengths[i] : NULL), 0);
+		assert_int_equal(b->ops->collect(b, got, 1), 0);
+	}
+	b->ops->close(b);
+}
+
 /* ---- small things */
 
 static void
@@ -639,6 +660,7 @@ main(void)
 	    CASE(sleeps_of_all_lengths),
 	    CASE(late_cure),
 	    CASE(fork_without_descriptors),
+	    CASE(retries_soon),
 	    CASE(many_reports),
 	    CASE(tables),
 	    CASE(calls),
