@@ -26,8 +26,8 @@ struct aio_combined {
 	struct aio_stats stats;
 	bool shared;
 	bool user_ring;
-	bool asleep;   /* between prepare() and collect() */
-	bool gathered; /* this pass has asked both halves */
+	bool asleep;    /* between prepare() and collect() */
+	bool gathered;  /* this pass has asked both halves */
 	unsigned awake; /* passes since the last sleep */
 	unsigned
 	    unsure; /* registrations left unconfirmed by the last settling */
@@ -74,8 +74,7 @@ int aio_interest_set(struct aio_backend *b, int fd, unsigned mask);
 
 /* Looks what the file behind the slot's number is, for AIO. 0, -EBADF, -EPERM.
  * *SAME (may be NULL): certainly the file of the last look. */
-int aio_settle_look(
-    struct aio_combined *c, struct aio_slot *slot, bool *same);
+int aio_settle_look(struct aio_combined *c, struct aio_slot *slot, bool *same);
 /* All that is dirty. The first -errno, after going on with the rest. */
 int aio_settle_all(struct aio_combined *c, enum aio_settling how);
 /* One slot, completely: somebody sleeps. 0 or -errno. */

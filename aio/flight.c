@@ -279,7 +279,8 @@ refused(void *arg, struct iocb *cb, int err, unsigned attempt)
 {
 	struct aio_flight *f = arg;
 	struct aio_slot *slot = NULL;
-	struct aio_polls *polls = aio_cookie_find(f->slots, cb->aio_data, &slot);
+	struct aio_polls *polls =
+	    aio_cookie_find(f->slots, cb->aio_data, &slot);
 	enum aio_direction dir = aio_cookie_dir(cb->aio_data);
 	enum aio_move why;
 	enum aio_verdict verdict = judge_refusal(f, slot, err, attempt, &why);
@@ -399,8 +400,7 @@ static void
 make_orphan(struct aio_flight *f, struct aio_slot *slot,
     struct aio_polls *polls, int dir)
 {
-	aio_slot_disarm(
-	    slot, polls, (enum aio_direction)dir, AIO_POLL_ORPHAN);
+	aio_slot_disarm(slot, polls, (enum aio_direction)dir, AIO_POLL_ORPHAN);
 	++f->orphans;
 	give_up(f, "io_cancel", -EINVAL);
 }

@@ -18,8 +18,8 @@ struct aio_glance {
 	struct pollfd *fds;   /* owned */
 	unsigned count, cap;  /* in use, allocated */
 	unsigned asked, next; /* looked at; handed out */
-	bool open; /* a pass is settling: there will be a look */
-	bool off;  /* poll(2) fails here */
+	bool open;            /* a pass is settling: there will be a look */
+	bool off;             /* poll(2) fails here */
 };
 
 void aio_glance_fini(struct aio_glance *g);

@@ -35,8 +35,8 @@ note_withdrawal(struct aio_combined *c, struct aio_slot *slot, unsigned gone)
 		return;
 	/* What has completed meanwhile is no cancel. */
 	aio_flight_reap(&c->flight);
-	aio_policy_withdrawn(&c->place, slot,
-	    aio_slots_polls(&c->slots, slot), gone, gone & slot->armed);
+	aio_policy_withdrawn(&c->place, slot, aio_slots_polls(&c->slots, slot),
+	    gone, gone & slot->armed);
 }
 
 static void

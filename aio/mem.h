@@ -11,7 +11,7 @@ void *aio_mem_realloc(void *p, size_t len_bytes);
 void aio_mem_free(void *p);
 
 /* Before any backend exists. */
-void aio_mem_set(void *(*malloc_fn)(size_t), void *(*realloc_fn)(void *, size_t),
-    void (*free_fn)(void *));
+void aio_mem_set(void *(*malloc_fn)(size_t),
+    void *(*realloc_fn)(void *, size_t), void (*free_fn)(void *));
 
 #endif

@@ -170,8 +170,7 @@ aio_policy_fresh(struct aio_placement *p, struct aio_slot *slot)
 }
 
 void
-aio_policy_fired(
-    struct aio_slot *slot, struct aio_polls *polls, unsigned conds)
+aio_policy_fired(struct aio_slot *slot, struct aio_polls *polls, unsigned conds)
 {
 	if ((conds & aio_direction_conds(AIO_DIR_IN)) &&
 	    slot->streak_in < AIO_STREAK_MAX)

@@ -88,9 +88,9 @@ place_in_aio(struct aio_combined *c, struct aio_slot *slot, unsigned homeless)
 		return 0;
 	if (slot->kind == AIO_KIND_ANY && aio_settle_look(c, slot, &same) < 0)
 		slot->kind = AIO_KIND_EPOLL; /* which will say why */
-	conds = aio_policy_choose(&c->place, slot,
-	    aio_slots_polls(&c->slots, slot), homeless,
-	    aio_flight_is_full(&c->flight), &c->stats);
+	conds =
+	    aio_policy_choose(&c->place, slot, aio_slots_polls(&c->slots, slot),
+		homeless, aio_flight_is_full(&c->flight), &c->stats);
 	return conds == 0 ? 0 : conds & ~arm(c, slot, conds);
 }
 

@@ -73,8 +73,8 @@ struct aio_slot {
 	uint32_t ep_generation; /* that the kernel's registration carries */
 	uint8_t want;           /* AIO_COND | AIO_EDGE */
 	uint8_t flags;
-	uint8_t ep_have; /* what we believe is registered; 0: nothing */
-	uint8_t ep_want; /* what shall be */
+	uint8_t ep_have;     /* what we believe is registered; 0: nothing */
+	uint8_t ep_want;     /* what shall be */
 	uint8_t ep_home : 3; /* conditions that live in epoll */
 	uint8_t armed : 3;   /* conditions that polls in flight will tell of */
 	uint8_t kind : 2;    /* enum aio_fd_kind */
@@ -163,8 +163,7 @@ aio_slots_group(const struct aio_slots *s, const struct aio_slot *slot)
 static inline struct aio_polls *
 aio_slots_own_polls(const struct aio_slots *s, const struct aio_slot *slot)
 {
-	return *aio_slots_group(s, slot) +
-	       (unsigned)slot->fd % AIO_GROUP_SLOTS;
+	return *aio_slots_group(s, slot) + (unsigned)slot->fd % AIO_GROUP_SLOTS;
 }
 
 /* NULL before the first need. */

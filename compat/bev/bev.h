@@ -145,8 +145,8 @@ struct bev_private {
 	bool write_armed;
 
 	uint8_t connecting; /* enum ev_bev_connecting */
-	/* Of this descriptor: how to write without blocking; it has been writable; enabling EV_WRITE was
-	 * answered with a pass once. */
+	/* Of this descriptor: how to write without blocking; it has been
+	 * writable; enabling EV_WRITE was answered with a pass once. */
 	uint8_t fd_mode; /* enum ev_bev_fd_mode */
 	bool fd_used;
 	bool fd_greeted;
@@ -363,7 +363,8 @@ void ev_bev_check_watermark_(struct bev_private *b);
 /* ---- timeout.c */
 
 int ev_bev_arm_(struct bev_private *b, short event);
-/* The same for those who cannot hand an error on: the eventcb is told, later. */
+/* The same for those who cannot hand an error on: the eventcb is told, later.
+ */
 void ev_bev_arm_or_tell_(struct bev_private *b, short event);
 void ev_bev_disarm_(struct bev_private *b, short event);
 void ev_bev_adjust_armed_(struct bev_private *b);

@@ -82,7 +82,7 @@ struct evbuffer {
 	unsigned drains_to_fd : 1;
 	unsigned has_dead_callbacks : 1;
 	unsigned tells_parent : 1; /* parent_ops->added is not NULL */
-	unsigned cb_depth; /* callbacks running now, nested */
+	unsigned cb_depth;         /* callbacks running now, nested */
 	/* What was moved away when it was all that there was: the next chain
 	 * is made for as much, up to EV_CHAIN_KEEP_MAX. */
 	unsigned first_size;
@@ -148,9 +148,9 @@ ev_ssize_t ev_buffer_read_(
  * and drains them. Returns the count or -errno; 0 if there was nothing. */
 ev_ssize_t ev_buffer_write_(
     struct evbuffer *buf, evutil_socket_t fd, size_t max);
-/* Locked. The same for a socket, by send(2) or sendmsg(2): never blocks, whatever
- * the mode of the socket. BUF begins with bytes in memory. -ENOTSOCK if it is
- * none. */
+/* Locked. The same for a socket, by send(2) or sendmsg(2): never blocks,
+ * whatever the mode of the socket. BUF begins with bytes in memory. -ENOTSOCK
+ * if it is none. */
 ev_ssize_t ev_buffer_send_(
     struct evbuffer *buf, evutil_socket_t fd, size_t max);
 /* Locked. Does BUF begin with a part of a file that sendfile(2) would take? */

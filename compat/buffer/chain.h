@@ -232,8 +232,8 @@ ev_buffer_is_watched_(const struct evbuffer *buf)
 static inline bool
 ev_buffer_is_alone_(const struct evbuffer *buf)
 {
-	return __builtin_expect(buf->lock == NULL && buf->callbacks == NULL &&
-				    !buf->tells_parent,
+	return __builtin_expect(
+	    buf->lock == NULL && buf->callbacks == NULL && !buf->tells_parent,
 	    1);
 }
 

@@ -62,10 +62,9 @@ put_signed(struct output *o, int64_t n)
 /* An argument of each size: ints are also what h is passed as. */
 enum size { SIZE_INT, SIZE_SHORT, SIZE_LONG };
 
-_Static_assert(sizeof(long) == sizeof(long long) &&
-		   sizeof(long) == sizeof(size_t) &&
-		   sizeof(long) == sizeof(intmax_t) &&
-		   sizeof(long) == sizeof(int64_t),
+_Static_assert(
+    sizeof(long) == sizeof(long long) && sizeof(long) == sizeof(size_t) &&
+	sizeof(long) == sizeof(intmax_t) && sizeof(long) == sizeof(int64_t),
     "l, ll, z and j are the same");
 
 static enum size
@@ -109,16 +108,15 @@ put_integer(
 				      ? va_arg(args->ap, unsigned long)
 				      : va_arg(args->ap, unsigned);
 
-		return put_number(o,
-		    size == SIZE_SHORT ? (unsigned short)n : n, base, false);
+		return put_number(
+		    o, size == SIZE_SHORT ? (unsigned short)n : n, base, false);
 	}
 	return false;
 }
 
 /* The conversion behind a percent sign; *FMT goes behind it. */
 static bool
-put_conversion(
-    struct output *o, const char **fmt, struct arguments *args)
+put_conversion(struct output *o, const char **fmt, struct arguments *args)
 {
 	enum size size;
 	char c = **fmt;
@@ -140,11 +138,10 @@ put_conversion(
 	}
 }
 
-/* Bytes written to TO, and a NUL behind them as vsnprintf() does; -1 if there is something in FMT that vsnprintf() must do,
- * or if ROOM is too small. */
+/* Bytes written to TO, and a NUL behind them as vsnprintf() does; -1 if there
+ * is something in FMT that vsnprintf() must do, or if ROOM is too small. */
 static int
-format_simply(
-    char *to, size_t room, const char *fmt, struct arguments *args)
+format_simply(char *to, size_t room, const char *fmt, struct arguments *args)
 {
 	struct output o = {to, to + (room < INT_MAX ? room : INT_MAX) - 1};
 

@@ -31,10 +31,9 @@ take_all(struct evbuffer *buf, struct chain_run *run)
 	run->last_link =
 	    buf->last_with_datap == &buf->first ? NULL : buf->last_with_datap;
 	run->len = buf->total_len;
-	buf->first_size =
-	    run->len < EV_CHAIN_KEEP_MAX - EVBUFFER_CHAIN_SIZE
-		? (unsigned)run->len
-		: EV_CHAIN_KEEP_MAX - EVBUFFER_CHAIN_SIZE;
+	buf->first_size = run->len < EV_CHAIN_KEEP_MAX - EVBUFFER_CHAIN_SIZE
+			      ? (unsigned)run->len
+			      : EV_CHAIN_KEEP_MAX - EVBUFFER_CHAIN_SIZE;
 	spares = run->last->next;
 	run->last->next = NULL;
 	buf->first = spares;

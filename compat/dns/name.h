@@ -20,8 +20,8 @@ struct ev_dns_suffixes {
 /* Reads the name at *POS of the message and moves *POS behind it. OUT gets the
  * text without trailing dot; "" is the root. Refused (-EBADMSG): names that
  * leave the message or are too long, reserved label types, pointers that do not
- * point backwards (so a loop cannot exist), more pointers than labels can be, and labels with a dot or NUL in
- * them, which text cannot show. */
+ * point backwards (so a loop cannot exist), more pointers than labels can be,
+ * and labels with a dot or NUL in them, which text cannot show. */
 int ev_dns_name_read_(
     const uint8_t *msg, size_t len, size_t *pos, char out[EV_DNS_NAME_SIZE]);
 

@@ -175,9 +175,9 @@ struct ev_http_request {
 	struct evhttp_request pub;
 	struct evkeyvalq in;
 	struct evkeyvalq out;
-	unsigned fields;                 /* lines of header fields read */
-	struct ev_http_fold fold;        /* of the last field */
-	char host[INET6_ADDRSTRLEN + 2]; /* remote_host, if it fits */
+	unsigned fields;                  /* lines of header fields read */
+	struct ev_http_fold fold;         /* of the last field */
+	char host[INET6_ADDRSTRLEN + 2];  /* remote_host, if it fits */
 	char reason[EV_HTTP_REASON_ROOM]; /* response_code_line, likewise */
 };
 

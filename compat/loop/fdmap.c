@@ -246,14 +246,12 @@ ev_fdmap_activate_ready_(
     struct event_base *base, const struct aio_ready *ready, int n)
 {
 	/* Without edges in the backend an event with EV_ET hears of levels. */
-	const short edge =
-	    base->backend->ops->caps & AIO_CAP_EDGE ? EV_ET : 0;
+	const short edge = base->backend->ops->caps & AIO_CAP_EDGE ? EV_ET : 0;
 	int activated = 0;
 
 	for (int i = 0; i < n; i++) {
 		const short events = events_of(ready[i].mask);
-		const struct ev_fd_entry *e =
-		    ev_fdmap_find_(base, ready[i].fd);
+		const struct ev_fd_entry *e = ev_fdmap_find_(base, ready[i].fd);
 		struct event *ev;
 
 		if (is_own(base, ready[i].fd))

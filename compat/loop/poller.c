@@ -51,8 +51,8 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 		ev_report_pass_(base);
 	if (r > 0)
 		timeout = &zero;
-	base->asleep = timeout == NULL || timeout->tv_sec != 0 ||
-		       timeout->tv_nsec != 0;
+	base->asleep =
+	    timeout == NULL || timeout->tv_sec != 0 || timeout->tv_nsec != 0;
 	ev_unlock(base->lock);
 	r = b->ops->sleep(b, timeout);
 	ev_lock(base->lock);

@@ -213,8 +213,8 @@ run_callback(struct event_base *base, struct event_callback *cb)
 /* Out of the queue whose first it is, and out of everything if it fires only
  * once. */
 static void
-retire(struct event_base *base, struct ev_cb_queue *q,
-    struct event_callback *cb)
+retire(
+    struct event_base *base, struct ev_cb_queue *q, struct event_callback *cb)
 {
 	struct event *ev = ev_event_of_(cb);
 

@@ -2,9 +2,9 @@
  * EVENT_AIO_VERBOSE=1: a line that it is active, and one for each change of
  * what really runs; EVENT_AIO_STATS=1 or a file name: counters at exit, on
  * stderr or appended to the file (made with mode 0600; a symbolic link is not
- * followed, a file of another user or with two names not taken); and while the process runs they are to be seen from outside
- * (live.c), which is all that EVENT_AIO_STATS=live asks for. In secure
- * execution nothing is asked. */
+ * followed, a file of another user or with two names not taken); and while the
+ * process runs they are to be seen from outside (live.c), which is all that
+ * EVENT_AIO_STATS=live asks for. In secure execution nothing is asked. */
 #include "config.h"
 
 #include "compat/loop/report.h"
@@ -180,9 +180,9 @@ ev_report_pass_(struct event_base *base)
 
 /* ---- at exit */
 
-/* A file that somebody else prepared, in a directory that is not ours alone, may
- * be one of ours under a second name, or theirs to keep. Terminals and their
- * like are nobody's. */
+/* A file that somebody else prepared, in a directory that is not ours alone,
+ * may be one of ours under a second name, or theirs to keep. Terminals and
+ * their like are nobody's. */
 static bool
 is_ours(int fd)
 {

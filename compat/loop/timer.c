@@ -170,9 +170,9 @@ ev_timer_remove_(struct event_base *base, struct event *ev)
 	ev_count_sub_(base, ev->ev_flags);
 }
 
-/* Time to the heap's top as it was when it was last sorted: what was pushed back
- * since wakes the loop once in vain, when its first time comes. Sorting it here
- * would cost a descent through the heap for every time that any timeout is
+/* Time to the heap's top as it was when it was last sorted: what was pushed
+ * back since wakes the loop once in vain, when its first time comes. Sorting it
+ * here would cost a descent through the heap for every time that any timeout is
  * pushed back, which is what pushing back is to save. A few are sorted for
  * nothing. */
 const struct timespec *

@@ -24,9 +24,9 @@
 #include <sys/socket.h>
 
 #define BACKLOG_DEFAULT 128
-/* A vain accept() costs 3.3 us, for it makes a socket first; poll(2) costs 0.35.
- * So beyond the number of connections that a turn usually brings, poll is asked
- * before each accept; but not more often than one failure costs. */
+/* A vain accept() costs 3.3 us, for it makes a socket first; poll(2) costs
+ * 0.35. So beyond the number of connections that a turn usually brings, poll is
+ * asked before each accept; but not more often than one failure costs. */
 #define ASK_MAX 8
 
 struct evconnlistener {

@@ -270,4 +270,3 @@ ev_tls_read_(struct bev_private *b)
 	else if (t->more && ev_bev_may_read(b))
 		read_on(b);
 }
-

@@ -83,9 +83,9 @@ set_up(bool tls)
 	bench_tcp_pair(fds);
 	if (tls) {
 		/* The SSL is the bufferevent's, as servers and clients do. */
-		from = bufferevent_openssl_socket_new(base, fds[0],
-		    tls_client(), BUFFEREVENT_SSL_CONNECTING,
-		    BEV_OPT_CLOSE_ON_FREE);
+		from =
+		    bufferevent_openssl_socket_new(base, fds[0], tls_client(),
+			BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
 		to = bufferevent_openssl_socket_new(base, fds[1], tls_server(),
 		    BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
 	} else {

@@ -83,7 +83,8 @@ test_one_shot(void **state)
 {
 	for (int i = 0; i < 20; i++) {
 		aio_policy_fired(&slot, &polls, AIO_READ | AIO_WRITE);
-		aio_policy_withdrawn(&place, &slot, &polls, AIO_READ | AIO_WRITE, 0);
+		aio_policy_withdrawn(
+		    &place, &slot, &polls, AIO_READ | AIO_WRITE, 0);
 	}
 	assert_int_equal(choose(AIO_READ | AIO_WRITE), AIO_WRITE);
 }
@@ -121,11 +122,13 @@ static void
 test_full_ring(void **state)
 {
 	assert_int_equal(
-	    aio_policy_choose(&place, &slot, &polls, AIO_READ, true, &stats), 0);
+	    aio_policy_choose(&place, &slot, &polls, AIO_READ, true, &stats),
+	    0);
 	assert_int_equal(stats.moves[AIO_MOVE_FULL], 1);
 	place.policy = AIO_POLICY_ALWAYS; /* the kernel will say so */
 	assert_int_equal(
-	    aio_policy_choose(&place, &slot, &polls, AIO_READ, true, &stats), AIO_READ);
+	    aio_policy_choose(&place, &slot, &polls, AIO_READ, true, &stats),
+	    AIO_READ);
 }
 
 static void

@@ -126,14 +126,16 @@ answer_once(struct answer *a)
 	evhttp_set_gencb(http, on_request, a);
 	failed = false;
 	a->done = 0;
-	got = peer_exchange(base, ntohs(sin.sin_port), request, strlen(request));
+	got =
+	    peer_exchange(base, ntohs(sin.sin_port), request, strlen(request));
 	assert_true(a->done);
 	if (!failed)
 		assert_non_null(strstr(got, "HTTP/1.1 "));
 	free(got);
 	if (a->owned) {
 		assert_false(watched_freed);
-		evhttp_request_free((struct evhttp_request *)(uintptr_t)watched);
+		evhttp_request_free(
+		    (struct evhttp_request *)(uintptr_t)watched);
 	}
 	assert_true(watched_freed);
 	evhttp_free(http);

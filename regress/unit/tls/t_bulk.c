@@ -134,8 +134,7 @@ test_output_stays_until_sent(void **state)
 
 	(void)state;
 	joint_connect_bare(&j, SOCKET, 0, BEV_OPT_CLOSE_ON_FREE);
-	setsockopt(
-	    j.server.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	setsockopt(j.server.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	out = bufferevent_get_output(j.server.bev);
 	j.server.n_writes = 0;
 	bufferevent_write(j.server.bev, data, 60000);
@@ -169,8 +168,7 @@ test_order(void **state)
 	assert_int_equal(SSL_shutdown(j.server.ssl), 0);
 	read_all(&j, 200000);
 	n = SSL_read(j.client.ssl, &c, 1);
-	assert_int_equal(
-	    SSL_get_error(j.client.ssl, n), SSL_ERROR_ZERO_RETURN);
+	assert_int_equal(SSL_get_error(j.client.ssl, n), SSL_ERROR_ZERO_RETURN);
 	joint_close(&j);
 }
 
