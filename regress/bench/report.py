@@ -130,8 +130,8 @@ def _markdown(lines):
 def tables(results, more, short):
     """(plain text, Markdown) of [(Series, Verdict)], of more tables (lines of
     cells each), and of what else is not reached."""
-    both = [[HEAD] + [_cells(s, v) for s, v in results]]
-    both += [lines for lines in more if len(lines) > 1]
+    first = [HEAD] + [_cells(s, v) for s, v in results]
+    both = [lines for lines in [first] + more if len(lines) > 1]
     shorts = [f"{s.workload.name}: {part}" for s, v in results
               for part in v.short] + short
     text = "\n".join(map(_plain, both))
