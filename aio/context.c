@@ -18,6 +18,8 @@
 /* Several loops, each under its own lock, share the list. */
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct aio_context *list;
+/* Of the parent: dropped, not freed yet. Under the lock, too. */
+static struct aio_context *inherited;
 
 static struct aio_context *
 take_from_list(void)
@@ -30,6 +32,21 @@ take_from_list(void)
 		list = ctx->next;
 	pthread_mutex_unlock(&list_lock);
 	return ctx;
+}
+
+static void
+free_inherited(void)
+{
+	struct aio_context *ctx, *next;
+
+	pthread_mutex_lock(&list_lock);
+	ctx = inherited;
+	inherited = NULL;
+	pthread_mutex_unlock(&list_lock);
+	for (; ctx != NULL; ctx = next) {
+		next = ctx->next;
+		aio_context_abandon(ctx);
+	}
 }
 
 static int
@@ -58,6 +75,7 @@ aio_context_get(struct aio_context **out, bool user_ring, bool *reused)
 	struct aio_context *ctx = take_from_list();
 	int rc;
 
+	free_inherited();
 	*reused = ctx != NULL;
 	if (ctx == NULL) {
 		rc = make(&ctx);
@@ -95,9 +113,15 @@ aio_context_abandon(struct aio_context *ctx)
 void
 aio_context_drop_all(void)
 {
-	/* Another thread of the parent may have held the lock. The nodes stay
-	 * allocated: free() is not for handlers that run within fork(). */
+	struct aio_context **end = &list;
+
+	/* Another thread of the parent may have held the lock. The nodes are
+	 * freed later: free() is not for handlers that run within fork(). */
 	pthread_mutex_init(&list_lock, NULL);
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = inherited;
+	inherited = list;
 	list = NULL;
 }
 
@@ -106,6 +130,7 @@ aio_context_free_all(void)
 {
 	struct aio_context *ctx;
 
+	free_inherited();
 	while ((ctx = take_from_list()) != NULL)
 		aio_context_destroy(ctx);
 }

@@ -20,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GUARD_S 6  /* what takes longer is lost */
 #define ALARM_S 20 /* what takes longer hangs */
 
 enum outcome { DONE, TOLD, LOST, LEAKED_MEMORY, LEAKED_DESCRIPTOR, N_OUTCOMES };
@@ -66,50 +65,20 @@ note_log(int severity, const char *msg)
 		snprintf(report->said, sizeof(report->said), "%s", msg);
 }
 
-static void
-guard_is_up(evutil_socket_t fd, short what, void *arg)
-{
-	struct torture *t = arg;
-
-	(void)fd;
-	(void)what;
-	t->late = true;
-	event_base_loopbreak(t->base);
-}
-
-bool
-torture_wait(struct torture *t, const int *flag, int n)
-{
-	while (*flag < n && !t->late && !t->refused) {
-		if (event_base_loop(t->base, EVLOOP_ONCE) != 0)
-			t->refused = true;
-	}
-	return *flag >= n && !t->refused;
-}
-
 /* ---- in the child */
 
 static enum outcome
 run(const struct scenario *s, const struct fault_plan *plan)
 {
-	const struct timeval limit = {GUARD_S, 0};
 	struct torture t = {0};
 	int fds = count_fds();
 
 	event_set_log_callback(note_log);
 	fault_begin(plan);
 	t.base = event_base_new();
-	if (t.base == NULL) {
-		t.refused = true;
-	} else {
-		evtimer_assign(&t.guard, t.base, guard_is_up, &t);
-		if (event_add(&t.guard, &limit) == 0)
-			s->run(&t);
-		else
-			t.refused = true;
-		event_del(&t.guard);
+	torture_play(&t, s);
+	if (t.base != NULL)
 		event_base_free(t.base);
-	}
 	libevent_global_shutdown();
 	fault_end();
 	report->happened = fault_happened();

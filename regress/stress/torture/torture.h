@@ -28,6 +28,10 @@ extern const struct scenario loop_scenarios[], stream_scenarios[],
 void torture_prepare_streams(void);
 void torture_prepare_protocols(void);
 
+/* Runs a scenario on a base; what is not done in a few seconds is late. A base
+ * that could not be had is a refusal. */
+void torture_play(struct torture *t, const struct scenario *s);
+
 /* Runs the loop until *FLAG reaches N, or something is wrong. */
 bool torture_wait(struct torture *t, const int *flag, int n);
 

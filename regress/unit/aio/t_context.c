@@ -2,11 +2,13 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "aio/context.h"
 #include "aio/fork.h"
+#include "aio/mem.h"
 #include "aio/probe.h"
 #include "aio/ring.h"
 #include "aio/sys.h"
@@ -116,6 +118,53 @@ test_fork(void **state)
 	aio_context_free_all();
 }
 
+static unsigned frees;
+
+static void
+count_free(void *p)
+{
+	frees++;
+	free(p);
+}
+
+static int
+child_frees(void)
+{
+	struct aio_context *ctx;
+	bool reused;
+
+	aio_mem_set(malloc, realloc, count_free);
+	frees = 0;
+	if (aio_context_get(&ctx, true, &reused) != 0 || reused)
+		return 1;
+	if (frees != 2) /* of the parent's two */
+		return 2;
+	aio_context_put(ctx);
+	aio_context_free_all();
+	return frees == 3 ? 0 : 3;
+}
+
+static void
+test_fork_leaks_nothing(void **state)
+{
+	struct aio_context *a, *b;
+	bool reused;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(aio_fork_watch(), 0);
+	assert_int_equal(aio_context_get(&a, true, &reused), 0);
+	assert_int_equal(aio_context_get(&b, true, &reused), 0);
+	aio_context_put(a);
+	aio_context_put(b);
+	pid = fork();
+	if (pid == 0)
+		leave(child_frees());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	aio_context_free_all();
+}
+
 int
 main(void)
 {
@@ -123,6 +172,7 @@ main(void)
 	    cmocka_unit_test(test_reuse),
 	    cmocka_unit_test(test_probes_context),
 	    cmocka_unit_test(test_fork),
+	    cmocka_unit_test(test_fork_leaks_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
