@@ -4,4 +4,4 @@ libcompat_core_la_SOURCES += %D%/aio_api.c %D%/base.c %D%/common_timeout.c \
 	%D%/config.c %D%/debug.c %D%/dump.c %D%/event.c %D%/fdmap.c \
 	%D%/finalize.c %D%/legacy.c %D%/live.c %D%/notify.c %D%/once.c %D%/poller.c \
 	%D%/queue.c %D%/report.c %D%/run.c %D%/signal.c %D%/timer.c \
-	%D%/version.c
+	%D%/timer_batch.c %D%/version.c

@@ -321,6 +321,11 @@ ev_timeval_of_us_(int64_t us)
 	return tv;
 }
 
+/* ---- timer_batch.c */
+/* If many timeouts of the heap are due: activates all of them, in their order,
+ * and says so. */
+bool ev_timer_fire_batch_(struct event_base *base, int64_t now);
+
 /* ---- common_timeout.c: queues of timeouts of one duration */
 #define EV_COMMON_USEC_MASK  0x000fffff /* microseconds proper */
 #define EV_COMMON_INDEX_MASK 0x0ff00000

@@ -231,6 +231,8 @@ ev_timer_fire_(struct event_base *base)
 	if (min_heap_size_(&base->timers) == 0)
 		return;
 	now = ev_now_us_(base);
+	if (base->timers.key[0] <= now)
+		(void)ev_timer_fire_batch_(base, now);
 	while (
 	    min_heap_size_(&base->timers) > 0 && base->timers.key[0] <= now) {
 		ev = min_heap_settle_top_(&base->timers);

@@ -11,7 +11,7 @@ LOOP_TESTS = %D%/t_close \
 	%D%/t_run \
 	%D%/t_signal \
 	%D%/t_thread \
-	%D%/t_timer
+	%D%/t_timer %D%/t_timer_batch
 check_PROGRAMS += $(LOOP_TESTS)
 TESTS += $(LOOP_TESTS)
 
@@ -68,4 +68,9 @@ TESTS += $(LOOP_TESTS)
 %C%_t_timer_LDADD = $(UNIT_LIBS)
 %C%_t_timer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime \
 	-Wl,--wrap=aio_sys_epoll_pwait2
+
+%C%_t_timer_batch_SOURCES = %D%/t_timer_batch.c
+%C%_t_timer_batch_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_timer_batch_LDADD = $(UNIT_LIBS)
+%C%_t_timer_batch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 endif
