@@ -49,7 +49,7 @@ aio_glance_note(struct aio_glance *g, struct aio_slot *slot)
 		slot->glance = AIO_GLANCE_NONE;
 		return false;
 	}
-	if (!g->open || g->off || !has_room(g))
+	if (g->off || !has_room(g))
 		return false;
 	g->fds[g->count++] = (struct pollfd){.fd = slot->fd, .events = POLLOUT};
 	return true;
@@ -68,10 +68,8 @@ aio_glance_look(
 		g->off = true; /* its revents are 0 still */
 	for (; g->asked < g->count; g->asked++) {
 		const struct pollfd *p = &g->fds[g->asked];
-		struct aio_slot *slot = aio_slots_find(s, p->fd);
+		struct aio_slot *slot = aio_slots_at(s, p->fd);
 
-		if (slot == NULL)
-			continue; /* can't happen: slots stay */
 		if (aio_conds_from_poll(
 			(uint32_t)(uint16_t)p->revents, AIO_WRITE) != 0) {
 			slot->glance = AIO_GLANCE_FOUND;
@@ -89,9 +87,9 @@ aio_glance_take(struct aio_glance *g, struct aio_slots *s,
 	size_t n = 0;
 
 	for (; n < cap && g->next < g->asked; g->next++) {
-		struct aio_slot *slot = aio_slots_find(s, g->fds[g->next].fd);
+		struct aio_slot *slot = aio_slots_at(s, g->fds[g->next].fd);
 
-		if (slot == NULL || slot->glance != AIO_GLANCE_FOUND)
+		if (slot->glance != AIO_GLANCE_FOUND)
 			continue; /* withdrawn meanwhile */
 		slot->glance = AIO_GLANCE_NONE;
 		aio_slots_push_dirty(s, slot);

@@ -23,8 +23,8 @@ struct aio_glance {
 };
 
 void aio_glance_fini(struct aio_glance *g);
-/* Notes that SLOT, whose AIO_WRITE has no home, is to be looked at. False: it
- * has to be given a home instead. */
+/* G is open. Notes that SLOT, whose AIO_WRITE has no home, is to be looked at.
+ * False: it has to be given a home instead. */
 bool aio_glance_note(struct aio_glance *g, struct aio_slot *slot);
 /* Looks at what was noted. What holds is found; the rest goes to the dirty
  * list, to be given a home. */

@@ -147,6 +147,15 @@ aio_slots_find(const struct aio_slots *s, int fd)
 	return &s->chunks[i]->slots[(unsigned)fd % AIO_CHUNK_SLOTS];
 }
 
+/* The one of FD, which exists: slots stay until fini(). */
+static inline struct aio_slot *
+aio_slots_at(const struct aio_slots *s, int fd)
+{
+	unsigned i = (unsigned)fd;
+
+	return &s->chunks[i / AIO_CHUNK_SLOTS]->slots[i % AIO_CHUNK_SLOTS];
+}
+
 /* 0 or -ENOMEM. */
 int aio_slots_get(struct aio_slots *s, int fd, struct aio_slot **out);
 

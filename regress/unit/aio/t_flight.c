@@ -185,12 +185,10 @@ failed_poll(void **state)
 
 /* More completions at once than are looked at together. */
 static void
-many_at_once(void **state)
+come_at_once(struct aio_backend *b)
 {
 	enum { MANY = 150 };
 	static int many[MANY][2];
-	struct aio_backend *b =
-	    open_with(&(struct aio_options){.policy = AIO_POLICY_ALWAYS});
 	struct aio_ready got[MANY + 1];
 
 	for (int i = 0; i < MANY; i++) {
@@ -206,6 +204,14 @@ many_at_once(void **state)
 		close(many[i][0]);
 		close(many[i][1]);
 	}
+}
+
+static void
+many_at_once(void **state)
+{
+	come_at_once(
+	    open_with(&(struct aio_options){.policy = AIO_POLICY_ALWAYS}));
+	come_at_once(open_without_ring());
 }
 
 /* What status() says, and that interest is served whatever it says. */

@@ -200,6 +200,79 @@ test_withdrawn_or_exchanged(void **state)
 	hear(b, fds[1][0], AIO_WRITE);
 }
 
+/* Of what was found, nothing is lost when the interest grows before it is
+ * handed out, and it is not looked for again. */
+static void
+test_grown_meanwhile(void **state)
+{
+	struct aio_ready got[4];
+	struct aio_slot *slot;
+
+	open_with(AIO_POLICY_NEVER, true);
+	want(b, fds[0][0], AIO_READ | AIO_WRITE);
+	assert_int_equal(b->ops->prepare(b), 1);
+	want(b, fds[0][0], AIO_READ | AIO_WRITE | AIO_CLOSED);
+	slot = aio_slots_at(&aio_combined_of(b)->slots, fds[0][0]);
+	assert_int_equal(slot->ep_have & AIO_COND, AIO_READ | AIO_CLOSED);
+	assert_int_equal(b->ops->collect(b, got, 4), 1);
+	assert_int_equal(got[0].fd, fds[0][0]);
+	assert_int_equal(got[0].mask, AIO_WRITE);
+	assert_int_equal(n_poll, 1);
+	want(b, fds[0][0], AIO_CLOSED);
+	hear_nothing(b, fds[0][0]);
+	close(fds[0][1]);
+	hear(b, fds[0][0], AIO_CLOSED);
+	fds[0][1] = dup(fds[1][1]);
+}
+
+/* Beside a reader that AIO has: no call for the writer but the look. */
+static void
+test_beside_a_poll(void **state)
+{
+	open_with(AIO_POLICY_ALWAYS, false);
+	assert_int_equal(b->ops->set_policy(b, AIO_POLICY_ADAPTIVE), 0);
+	for (unsigned round = 1; round < 6; round++) {
+		want(b, fds[0][0], AIO_READ | AIO_WRITE);
+		assert_int_equal(pass(b, 0, fds[0][0]), AIO_WRITE);
+		want(b, fds[0][0], AIO_READ);
+		assert_int_equal(n_poll, round);
+		assert_int_equal(n_submit + n_ctl, 0);
+	}
+	put(fds[0][1], 1);
+	hear(b, fds[0][0], AIO_READ);
+}
+
+/* More than are looked at in a pass: the rest is epoll's at once, and all are
+ * told of in that same pass. */
+static void
+test_very_many(void **state)
+{
+	enum { LOOKED_AT = 4096, MANY = LOOKED_AT + 50 };
+	static int many[MANY];
+	static struct aio_ready got[MANY + 1];
+
+	raise_nofile();
+	open_with(AIO_POLICY_NEVER, false);
+	for (int i = 0; i < MANY; i++) {
+		many[i] = dup(fds[0][0]);
+		assert_true(many[i] >= 0);
+		want(b, many[i], AIO_READ | AIO_FRESH);
+	}
+	hear_nothing(b, many[0]);
+	forget_counts();
+	for (int i = 0; i < MANY; i++)
+		want(b, many[i], AIO_READ | AIO_WRITE);
+	assert_int_equal(pass_all(b, -1, got, MANY + 1, MANY + 1), MANY);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(got[i].mask, AIO_WRITE);
+	assert_int_equal(n_poll, 1);
+	assert_int_equal(n_ctl, MANY - LOOKED_AT);
+	for (int i = 0; i < MANY; i++) {
+		want(b, many[i], 0);
+		close(many[i]);
+	}
+}
+
 /* The pure backend does not look; a new descriptor is not looked at. */
 static void
 test_where_not(void **state)
@@ -250,6 +323,21 @@ no_realloc(void *p, size_t len)
 }
 
 static void
+test_no_memory_in_a_pass(void **state)
+{
+	open_with(AIO_POLICY_NEVER, false);
+	aio_mem_set(NULL, no_realloc, NULL);
+	want(b, fds[0][0], AIO_READ | AIO_WRITE);
+	assert_int_equal(pass(b, -1, fds[0][0]), AIO_WRITE);
+	aio_mem_set(NULL, NULL, NULL);
+	assert_int_equal(n_poll, 0);
+	assert_int_equal(n_ctl, 1);
+	want(b, fds[1][0], AIO_READ | AIO_WRITE);
+	assert_int_equal(pass(b, -1, fds[1][0]), AIO_WRITE);
+	assert_int_equal(n_poll, 1);
+}
+
+static void
 test_no_memory(void **state)
 {
 	struct aio_glance g = {.open = true};
@@ -278,6 +366,10 @@ main(void)
 	    cmocka_unit_test_teardown(test_where_not, close_all),
 	    cmocka_unit_test_teardown(test_peer_gone, close_all),
 	    cmocka_unit_test_teardown(test_cannot_look, close_all),
+	    cmocka_unit_test_teardown(test_grown_meanwhile, close_all),
+	    cmocka_unit_test_teardown(test_beside_a_poll, close_all),
+	    cmocka_unit_test_teardown(test_very_many, close_all),
+	    cmocka_unit_test_teardown(test_no_memory_in_a_pass, close_all),
 	    cmocka_unit_test(test_no_memory),
 	};
 

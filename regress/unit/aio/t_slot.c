@@ -86,7 +86,9 @@ test_lists(void **state)
 		for (int i = 0; i < 3; i++) {
 			aio_slots_push_dirty(&s, slot[i]);
 			aio_slots_push_ready(&s, slot[2 - i]);
-			aio_slots_push_dirty(&s, slot[0]); /* already there */
+			/* Already there. */
+			aio_slots_push_dirty(&s, slot[0]);
+			aio_slots_push_ready(&s, slot[2]);
 		}
 		for (int i = 0; i < 3; i++) {
 			assert_ptr_equal(aio_slots_pop_dirty(&s), slot[i]);

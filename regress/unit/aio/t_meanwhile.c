@@ -1,0 +1,248 @@
+/* Completions that meet an interest which has changed in the meantime, between
+ * the steps of a pass or from pass to pass: what is handed out is what is
+ * wanted then, each once, and nothing of it is lost. */
+#include "harness.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "aio/combined.h"
+#include "aio/methods.h"
+#include "aio/sys.h"
+
+static int submit_rc; /* of the next call; 0: as it is */
+static unsigned pauses, paused_us;
+
+int __real_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
+int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
+void __real_aio_sys_pause(unsigned microseconds);
+void __wrap_aio_sys_pause(unsigned microseconds);
+
+int
+__wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls)
+{
+	int rc = submit_rc;
+
+	submit_rc = 0;
+	return rc != 0 ? rc : __real_aio_sys_io_submit(id, nr, polls);
+}
+
+void
+__wrap_aio_sys_pause(unsigned microseconds)
+{
+	pauses++;
+	paused_us += microseconds;
+	__real_aio_sys_pause(microseconds);
+}
+
+static struct aio_backend *b;
+static int one[2], two[2];
+
+/* Readers of one[0] and two[0], polled by AIO. */
+static void
+open_readers(bool shared)
+{
+	struct aio_options opt = {
+	    .policy = AIO_POLICY_ALWAYS, .shared = shared};
+
+	assert_int_equal(aio_method_epoll.open(&b, &opt), 0);
+	make_pair(one);
+	make_pair(two);
+	want(b, one[0], AIO_READ | AIO_FRESH);
+	want(b, two[0], AIO_READ | AIO_FRESH);
+	hear_nothing(b, one[0]);
+}
+
+static struct aio_stats
+stats(void)
+{
+	struct aio_stats s = {0};
+
+	b->ops->stats(b, &s);
+	return s;
+}
+
+static int
+teardown(void **state)
+{
+	b->ops->close(b);
+	for (int i = 0; i < 2; i++) {
+		close(one[i]);
+		close(two[i]);
+	}
+	return 0;
+}
+
+/* Of what made the sleep unnecessary nothing is left: it sleeps after all, and
+ * is woken by the other one. */
+static void
+withdrawn_before_sleep(void **state)
+{
+	static const struct timespec long_time = {DEADLINE_MS / 1000, 0};
+	struct aio_ready got[4];
+	uint64_t before;
+
+	open_readers(false);
+	put(one[1], 1);
+	assert_int_equal(b->ops->prepare(b), 1);
+	want(b, one[0], 0);
+	before = stats().reaped_syscall;
+	put(two[1], 1);
+	assert_int_equal(b->ops->sleep(b, &long_time), 0);
+	assert_int_equal(b->ops->collect(b, got, 4), 1);
+	assert_int_equal(stats().reaped_syscall, before + 1);
+	assert_int_equal(got[0].fd, two[0]);
+	assert_int_equal(got[0].mask, AIO_READ);
+	want(b, one[0], AIO_READ);
+	hear(b, one[0], AIO_READ);
+}
+
+/* Behind one that is still wanted. */
+static void
+withdrawn_behind_another(void **state)
+{
+	struct aio_ready got[4];
+
+	open_readers(false);
+	put(one[1], 1);
+	put(two[1], 1);
+	assert_int_equal(b->ops->prepare(b), 1);
+	want(b, two[0], 0);
+	assert_int_equal(b->ops->collect(b, got, 4), 1);
+	assert_int_equal(got[0].fd, one[0]);
+	take(one[0]);
+	hear_nothing(b, two[0]);
+	want(b, two[0], AIO_READ);
+	hear(b, two[0], AIO_READ);
+}
+
+/* In portions: the second is not told again of the first's. */
+static void
+one_at_a_time(void **state)
+{
+	struct aio_ready got[2];
+
+	open_readers(false);
+	put(one[1], 1);
+	put(two[1], 1);
+	assert_int_equal(b->ops->prepare(b), 1);
+	assert_int_equal(b->ops->collect(b, &got[0], 1), 1);
+	assert_int_equal(b->ops->collect(b, &got[1], 1), 1);
+	assert_int_equal(got[0].fd, one[0]);
+	assert_int_equal(got[1].fd, two[0]);
+	assert_int_equal(b->ops->collect(b, got, 1), 0);
+}
+
+/* A reader and a writer by polls of their own, which complete together. */
+static void
+both_directions(void **state)
+{
+	struct aio_ready got[4];
+
+	open_readers(false);
+	fill(one[0]);
+	want(b, one[0], AIO_READ | AIO_WRITE);
+	hear_nothing(b, one[0]);
+	assert_int_equal(stats().in_flight, 3);
+	put(one[1], 1);
+	take(one[1]);
+	assert_int_equal(pass_all(b, -1, got, 4, 4), 1);
+	assert_int_equal(got[0].fd, one[0]);
+	assert_int_equal(got[0].mask, AIO_READ | AIO_WRITE);
+}
+
+/* A poll that tells of the end alone is in flight: a reader does not get the
+ * same iocb, and is epoll's; a writer gets the other. */
+static void
+reader_joins_closed(void **state)
+{
+	open_readers(false);
+	want(b, one[0], 0);
+	want(b, one[0], AIO_CLOSED | AIO_FRESH);
+	hear_nothing(b, one[0]);
+	fill(one[0]);
+	want(b, one[0], AIO_CLOSED | AIO_READ | AIO_WRITE);
+	hear_nothing(b, one[0]);
+	assert_int_equal(stats().in_flight, 3);
+	assert_int_equal(aio_combined_of(b)->ep.wanted, 1);
+	put(one[1], 1);
+	hear(b, one[0], AIO_READ);
+	take(one[1]);
+	hear(b, one[0], AIO_READ | AIO_WRITE);
+	want(b, one[0], AIO_CLOSED);
+	hear_nothing(b, one[0]);
+	assert_int_equal(shutdown(one[1], SHUT_WR), 0);
+	hear(b, one[0], AIO_CLOSED);
+}
+
+/* While a thread sleeps, AIO refuses what comes: epoll has it before set()
+ * returns, and wakes the sleeper. */
+static void
+refused_during_sleep(void **state)
+{
+	static const struct timespec long_time = {DEADLINE_MS / 1000, 0};
+	struct aio_ready got[4];
+	int late[2];
+
+	open_readers(true);
+	make_pair(late);
+	assert_int_equal(b->ops->prepare(b), 0);
+	submit_rc = -ENOMEM;
+	want(b, late[0], AIO_READ | AIO_FRESH);
+	assert_int_equal(submit_rc, 0);
+	assert_int_equal(stats().moves[AIO_MOVE_REFUSED], 1);
+	put(late[1], 1);
+	assert_int_equal(b->ops->sleep(b, &long_time), 0);
+	assert_int_equal(b->ops->collect(b, got, 4), 1);
+	assert_int_equal(got[0].fd, late[0]);
+	assert_int_equal(got[0].mask, AIO_READ);
+	want(b, late[0], 0);
+	close(late[0]);
+	close(late[1]);
+}
+
+/* A loop that never sleeps lets the kernel's worker in now and then: by a yield
+ * where epoll has a part, by a rest where AIO has all. One that sleeps, and one
+ * with nothing in flight, need not. */
+static void
+lets_workers_in(void **state)
+{
+	enum { PASSES = 30 };
+
+	open_readers(false);
+	assert_int_equal(b->ops->set_policy(b, AIO_POLICY_ADAPTIVE), 0);
+	pauses = paused_us = 0;
+	for (int i = 0; i < PASSES; i++)
+		assert_int_equal(pass(b, 0, one[0]), 0);
+	assert_in_range(pauses, 2, PASSES / 2);
+	assert_int_equal(paused_us, 0);
+	assert_int_equal(b->ops->set_policy(b, AIO_POLICY_ALWAYS), 0);
+	for (int i = 0; i < PASSES; i++)
+		assert_int_equal(pass(b, 0, one[0]), 0);
+	assert_true(paused_us > 0);
+	want(b, one[0], 0);
+	want(b, two[0], 0);
+	assert_int_equal(stats().in_flight, 0);
+	pauses = 0;
+	for (int i = 0; i < PASSES; i++)
+		assert_int_equal(pass(b, 0, one[0]), 0);
+	assert_int_equal(pauses, 0);
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test_teardown(name, teardown)
+	const struct CMUnitTest tests[] = {
+	    CASE(withdrawn_before_sleep),
+	    CASE(withdrawn_behind_another),
+	    CASE(one_at_a_time),
+	    CASE(both_directions),
+	    CASE(reader_joins_closed),
+	    CASE(refused_during_sleep),
+	    CASE(lets_workers_in),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
