@@ -1,5 +1,5 @@
 # All tests: ours by module, and libevent's own.
-EXTRA_DIST += %D%/build-case %D%/coverage %D%/dist-case
+EXTRA_DIST += %D%/build-case %D%/coverage %D%/dist-case %D%/sanitize
 
 # No test program may last longer; none should need a tenth of it.
 LOG_COMPILER = timeout
