@@ -50,10 +50,11 @@ bufs_malloc(size_t n)
 static inline void
 bufs_free(void *p)
 {
-	size_t *block = (size_t *)p - 2;
+	size_t *block;
 
 	if (p == NULL)
 		return;
+	block = (size_t *)p - 2;
 	mem.blocks--;
 	mem.bytes -= block[0];
 	free(block);
