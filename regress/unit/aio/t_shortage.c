@@ -56,16 +56,32 @@ fault(enum call call)
 	return plan.err;
 }
 
+static int blocks; /* allocated and not freed */
+
+static void *
+counted(void *p, bool is_new)
+{
+	blocks += p != NULL && is_new;
+	return p;
+}
+
 static void *
 mean_malloc(size_t len)
 {
-	return fault(MEMORY) ? NULL : malloc(len);
+	return fault(MEMORY) ? NULL : counted(malloc(len), true);
 }
 
 static void *
 mean_realloc(void *p, size_t len)
 {
-	return fault(MEMORY) ? NULL : realloc(p, len);
+	return fault(MEMORY) ? NULL : counted(realloc(p, len), p == NULL);
+}
+
+static void
+counting_free(void *p)
+{
+	blocks -= p != NULL;
+	free(p);
 }
 
 int __real_aio_sys_eventfd(unsigned initval);
@@ -383,6 +399,10 @@ play(const struct aio_ops *ops, const struct aio_options *opt)
 	b->ops->close(b);
 	close_pairs();
 	aio_backend_globals_free();
+	if (blocks != 0)
+		fail_msg("call %d, fault at %u (errno %d%s): %d blocks lost",
+		    plan.call, plan.at, -plan.err,
+		    plan.for_ever ? ", for ever" : "", blocks);
 	destroy_made();
 	return plan.failed;
 }
@@ -393,7 +413,7 @@ each_fault(const struct aio_ops *ops, const struct aio_options *opt)
 	static const int errs[] = {-EMFILE, -EINTR};
 	size_t before = open_fds();
 
-	aio_mem_set(mean_malloc, mean_realloc, free);
+	aio_mem_set(mean_malloc, mean_realloc, counting_free);
 	for (int call = 0; call < CALLS; call++) {
 		for (unsigned k = 0; k < 4; k++) {
 			plan.call = (enum call)call;
