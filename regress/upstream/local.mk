@@ -1,5 +1,6 @@
 # libevent's own tests, fetched, built and run on our libraries.
 EXTRA_DIST += \
+	%D%/RESULTS.md \
 	%D%/apt-sources \
 	%D%/build.py \
 	%D%/dns-offline \
