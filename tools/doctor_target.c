@@ -256,6 +256,16 @@ tell_of_libraries(struct doctor *d)
 	}
 }
 
+/* Root may lack what it takes, in a container or a namespace. */
+static const char *
+who_may(void)
+{
+	return geteuid() != 0
+		   ? "Ask as root."
+		   : "Ask as the root of the machine, or with CAP_SYS_PTRACE: "
+		     "this root may not look into it.";
+}
+
 static void
 tell_of_process(struct doctor *d, const struct survey *s, const char *name)
 {
@@ -275,7 +285,7 @@ tell_of_process(struct doctor *d, const struct survey *s, const char *name)
 		doctor_find(d, DOCTOR_GOOD, "process", NULL,
 		    "process %d (%s) runs on libevent-aio", pid, name);
 	else if (s->unknown > 0)
-		doctor_find(d, DOCTOR_LIMIT, "process", "Ask as root.",
+		doctor_find(d, DOCTOR_LIMIT, "process", who_may(),
 		    "process %d (%s) has a libevent that cannot be read", pid,
 		    name);
 	else if (s->replaced == 0)
@@ -374,7 +384,7 @@ doctor_look_at_process(struct doctor *d, pid_t pid)
 	r = maps_each(pid, look_at_mapping, &s);
 	if (r < 0) {
 		doctor_find(d, DOCTOR_BAD, "process",
-		    r == -EACCES || r == -EPERM ? "Ask as root." : NULL,
+		    r == -EACCES || r == -EPERM ? who_may() : NULL,
 		    "process %d: %s", (int)pid,
 		    r == -ENOENT || r == -ESRCH ? "there is none"
 						: strerror(-r));

@@ -53,11 +53,15 @@ int
 main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
+	char name[32];
 	size_t i;
 
 	for (i = 0; i < COMMANDS; i++) {
 		if (strcmp(word, commands[i].word) != 0)
 			continue;
+		/* getopt says who complains. */
+		snprintf(name, sizeof(name), "libevent-aio: %s", word);
+		argv[1] = name;
 		/* Only there: run's COMMAND has a --version of its own. */
 		if (argc == 3 && strcmp(argv[2], "--version") == 0)
 			return print_version();

@@ -45,7 +45,9 @@ usage(void)
 	    "Runs COMMAND with libevent-aio in place of libevent.\n"
 	    "\n"
 	    "  -p, --policy P   where interest lives: adaptive, always, never\n"
-	    "  -s, --stats      print counters when COMMAND exits\n"
+	    "  -s, --stats      print counters when COMMAND exits, and show "
+	    "them before to\n"
+	    "                   'libevent-aio stats'\n"
 	    "  -v, --verbose    say what is done, and that the library is "
 	    "active\n"
 	    "  -h, --help       print this\n"
@@ -58,6 +60,13 @@ is_policy(const char *s)
 {
 	return strcmp(s, "adaptive") == 0 || strcmp(s, "always") == 0 ||
 	       strcmp(s, "never") == 0;
+}
+
+static int
+misused(void)
+{
+	fputs("Try 'libevent-aio run --help'.\n", stderr);
+	return -1;
 }
 
 /* Index of COMMAND in ARGV, 0 after --help, -1 after a complaint. */
@@ -88,18 +97,17 @@ parse(int argc, char **argv, struct options *opt)
 			usage();
 			return 0;
 		default: /* getopt has said why */
-			fputs("Try 'libevent-aio run --help'.\n", stderr);
-			return -1;
+			return misused();
 		}
 	}
 	if (opt->policy != NULL && !is_policy(opt->policy)) {
 		complain("--policy", "%s is none of adaptive, always, never",
 		    opt->policy);
-		return -1;
+		return misused();
 	}
 	if (optind >= argc) {
 		complain("run", "COMMAND is missing");
-		return -1;
+		return misused();
 	}
 	return optind;
 }

@@ -31,10 +31,11 @@ usage(FILE *out)
 	      "[--json]\n"
 	      "       libevent-aio stats [--json]\n"
 	      "\n"
-	      "Shows the counters of a running process that was started with "
-	      "EVENT_AIO_STATS in its\n"
-	      "environment, for example as EVENT_AIO_STATS=live. Without PID: "
-	      "lists such processes.\n"
+	      "Shows the counters of a running process that was started by "
+	      "'libevent-aio\n"
+	      "run -s', or with EVENT_AIO_STATS in its environment, for "
+	      "example as\n"
+	      "EVENT_AIO_STATS=live. Without PID: lists such processes.\n"
 	      "\n"
 	      "  -w, --watch [SECONDS]  again and again (every second); rates "
 	      "per second. On a\n"
@@ -205,8 +206,9 @@ complain_of(enum stats_verdict v, pid_t pid)
 	static const char *const why[] = {
 	    [STATS_NO_PROCESS] = "no such process",
 	    [STATS_NONE] = "keeps no counters to be seen: it has made no event "
-			   "base, or was not started with EVENT_AIO_STATS=live "
-			   "(or another value) in its environment",
+			   "base, or was not started by 'libevent-aio run "
+			   "--stats' or with EVENT_AIO_STATS=live in its "
+			   "environment",
 	    [STATS_OTHERS] = "its counters are another user's, or not to be "
 			     "trusted; root may see those of others",
 	    [STATS_STALE] = "the counters there are of an earlier process of "
@@ -338,8 +340,8 @@ list_processes(bool as_json)
 		json_end_array(&j);
 	if (list.nr == 0)
 		complain("stats", "no process keeps counters to be seen; start "
-				  "one with EVENT_AIO_STATS=live in its "
-				  "environment");
+				  "one by 'libevent-aio run --stats', or with "
+				  "EVENT_AIO_STATS=live in its environment");
 	return list.nr > 0 ? SHOWN : NOTHING;
 }
 

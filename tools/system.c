@@ -413,7 +413,8 @@ print_status(const struct switch_site *s, const struct switch_view *v)
 		return;
 	maps_each_process(look_at_process, &c);
 	if (c.unseen > 0)
-		printf("%u processes could not be looked at%s.\n", c.unseen,
+		printf("%u process%s could not be looked at%s.\n", c.unseen,
+		    c.unseen == 1 ? "" : "es",
 		    geteuid() != 0 ? "; root can" : "");
 }
 
