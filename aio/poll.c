@@ -58,6 +58,10 @@ struct poll_backend {
 	/* The sleeping thread's own, until collect(). */
 	struct pollfd *slept;
 	size_t slept_nr, slept_cap;
+	/* For slept[] once that is too short: made by set(), which can say that
+	 * there is no memory, so that a pass asks for none. */
+	struct pollfd *spare;
+	size_t spare_cap;
 	size_t cursor; /* where collect() goes on */
 	size_t unseen; /* entries from there on, and round to it */
 	size_t left;   /* those of them with results */
@@ -117,6 +121,7 @@ close_poll(struct aio_backend *b)
 	aio_mem_free(p->places);
 	aio_mem_free(p->want);
 	aio_mem_free(p->slept);
+	aio_mem_free(p->spare);
 	aio_mem_free(p);
 }
 
@@ -155,16 +160,35 @@ hold(struct poll_backend *p, int fd)
 	return 0;
 }
 
+/* Room for one more entry, and for what prepare() copies. */
+static int
+make_room(struct poll_backend *p)
+{
+	struct pollfd *want, *spare;
+
+	want = aio_fdtable_grow(
+	    p->want, &p->want_cap, p->want_nr + 1, sizeof(*want));
+	if (want == NULL)
+		return -ENOMEM;
+	p->want = want;
+	if (p->slept_cap > p->want_nr)
+		return 0;
+	spare = aio_fdtable_grow(
+	    p->spare, &p->spare_cap, p->want_nr + 1, sizeof(*spare));
+	if (spare == NULL)
+		return -ENOMEM;
+	p->spare = spare;
+	return 0;
+}
+
 /* Gives FD, which has none, an entry. Its table entry exists. */
 static int
 append(struct poll_backend *p, int fd)
 {
-	struct pollfd *want = aio_fdtable_grow(
-	    p->want, &p->want_cap, p->want_nr + 1, sizeof(*want));
+	int r = make_room(p);
 
-	if (want == NULL)
-		return -ENOMEM;
-	p->want = want;
+	if (r < 0)
+		return r;
 	p->want[p->want_nr++] = (struct pollfd){.fd = fd};
 	p->places[fd].index1 = (uint32_t)p->want_nr;
 	p->places[fd].since = p->pass;
@@ -205,20 +229,20 @@ static int
 prepare_poll(struct aio_backend *b)
 {
 	struct poll_backend *p = poll_of(b);
-	struct pollfd *slept;
 
 	p->pass++;
 	p->left = 0;
 	if (!p->changed)
 		return 0;
-	if (p->want_nr != 0) {
-		slept = aio_fdtable_grow(
-		    p->slept, &p->slept_cap, p->want_nr, sizeof(*slept));
-		if (slept == NULL)
-			return -ENOMEM;
-		memcpy(slept, p->want, p->want_nr * sizeof(*slept));
-		p->slept = slept;
+	if (p->slept_cap < p->want_nr) {
+		aio_mem_free(p->slept);
+		p->slept = p->spare;
+		p->slept_cap = p->spare_cap;
+		p->spare = NULL;
+		p->spare_cap = 0;
 	}
+	if (p->want_nr != 0)
+		memcpy(p->slept, p->want, p->want_nr * sizeof(*p->slept));
 	p->slept_nr = p->want_nr;
 	p->changed = false;
 	return 0;

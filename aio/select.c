@@ -58,6 +58,9 @@ struct select_backend {
 	/* The sleeping thread's own, until collect(). */
 	struct fd_sets slept;
 	size_t slept_words;
+	/* For slept once that is too short: made by set(), which can say that
+	 * there is no memory, so that a pass asks for none. */
+	struct fd_sets spare;
 	unsigned start;     /* the descriptor that collect() begins at */
 	size_t cursor, end; /* words from there on; the first is met twice */
 };
@@ -68,7 +71,7 @@ select_of(struct aio_backend *b)
 	return (struct select_backend *)b;
 }
 
-/* Room for WORDS > 0 words. */
+/* Room for WORDS > 0 words; w is never longer than r. */
 static int
 grow_sets(struct fd_sets *s, size_t words)
 {
@@ -117,6 +120,7 @@ close_select(struct aio_backend *b)
 
 	free_sets(&s->want);
 	free_sets(&s->slept);
+	free_sets(&s->spare);
 	aio_mem_free(s->since);
 	aio_mem_free(s);
 }
@@ -137,6 +141,8 @@ hold(struct select_backend *s, int fd)
 		return -ENOMEM;
 	s->since = since;
 	r = grow_sets(&s->want, words);
+	if (r == 0 && s->slept.w_cap < words)
+		r = grow_sets(&s->spare, words);
 	if (r == 0 && s->want_words < words)
 		s->want_words = words;
 	return r;
@@ -171,17 +177,18 @@ prepare_select(struct aio_backend *b)
 {
 	struct select_backend *s = select_of(b);
 	size_t n = s->want_words;
-	int r;
 
 	s->pass++;
 	s->cursor = s->end = 0;
 	while (n > 0 && (s->want.r[n - 1] | s->want.w[n - 1]) == 0)
 		n--;
 	s->want_words = n;
+	if (s->slept.w_cap < n) {
+		free_sets(&s->slept);
+		s->slept = s->spare;
+		s->spare = (struct fd_sets){0};
+	}
 	if (n != 0) {
-		r = grow_sets(&s->slept, n);
-		if (r < 0)
-			return r;
 		memcpy(s->slept.r, s->want.r, n * sizeof(*s->slept.r));
 		memcpy(s->slept.w, s->want.w, n * sizeof(*s->slept.w));
 	}
