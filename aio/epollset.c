@@ -15,7 +15,7 @@
 
 /* So many times in a row a registration may go unconfirmed, however busy the
  * set is: if it is another file's, no more events than that are false. */
-#define TRUST_MAX 16
+#define TRUST_MAX 31
 
 /* As many bits of a suspicious generation are remembered. */
 #define SUSPECT_MASK 0x7ffu
@@ -141,13 +141,13 @@ count_interest(struct aio_epollset *es, struct aio_slot *slot, bool wanted)
 	}
 }
 
-static void
-leave(struct aio_epollset *es, struct aio_slot *slot)
+void
+aio_epollset_leave(struct aio_epollset *es, struct aio_slot *slot)
 {
-	count_interest(es, slot, false);
 	if (es->eager)
 		drop(es, slot);
-	else if (slot->ep_have != 0)
+	count_interest(es, slot, false);
+	if (slot->ep_have != 0)
 		slot->flags |= AIO_SLOT_UNSURE;
 }
 
@@ -176,7 +176,7 @@ aio_epollset_settle(
 	int rc = 0;
 
 	if (slot->ep_want == 0) {
-		leave(es, slot);
+		aio_epollset_leave(es, slot);
 		return 0;
 	}
 	if (slot->ep_have == slot->ep_want &&
@@ -378,11 +378,12 @@ is_plain_read(const struct epoll_event *ev, const struct aio_slot *slot)
 size_t
 aio_epollset_take(struct aio_epollset *es, struct aio_ready *out, size_t cap)
 {
-	const struct epoll_event *ev = es->events + es->next;
-	const struct epoll_event *end = es->events + es->count;
+	const int end = es->count;
+	int next = es->next;
 	size_t n = 0;
 
-	for (; ev != end && n < cap; ev++) {
+	for (; next < end && n < cap; next++) {
+		const struct epoll_event *ev = &es->events[next];
 		const int fd = (int)(uint32_t)ev->data.u64;
 		/* None for the eventfd's cookie. */
 		struct aio_slot *slot = aio_slots_find(es->slots, fd);
@@ -394,24 +395,21 @@ aio_epollset_take(struct aio_epollset *es, struct aio_ready *out, size_t cap)
 						      : translate(es, ev, slot);
 		n += out[n].mask != 0;
 	}
-	es->next = (int)(ev - es->events);
+	es->next = next;
 	return n;
 }
 
 void
-aio_epollset_done(struct aio_epollset *es)
+aio_epollset_grow(struct aio_epollset *es)
 {
-	if (es->slept)
-		++es->stats->epoll_waits;
-	es->slept = false;
-	if (es->count == es->cap && es->cap < EVENTS_MAX) {
-		size_t len = (size_t)es->cap * 2 * sizeof(*es->events);
-		struct epoll_event *events = aio_mem_realloc(es->events, len);
+	size_t len = (size_t)es->cap * 2 * sizeof(*es->events);
+	struct epoll_event *events;
 
-		if (events != NULL) {
-			es->events = events;
-			es->cap *= 2;
-		}
-	}
-	es->count = es->next = 0;
+	if (es->cap >= EVENTS_MAX)
+		return;
+	events = aio_mem_realloc(es->events, len);
+	if (events == NULL)
+		return;
+	es->events = events;
+	es->cap *= 2;
 }

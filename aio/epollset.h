@@ -49,7 +49,9 @@ int aio_epollset_rebuild(struct aio_epollset *es);
 int aio_epollset_settle(
     struct aio_epollset *es, struct aio_slot *slot, bool trusting);
 
-/* Like settle() for a slot with ep_want 0, but the registration goes at once.
+/* settle() for a slot with ep_want 0. */
+void aio_epollset_leave(struct aio_epollset *es, struct aio_slot *slot);
+/* The same, but the registration goes at once.
  */
 void aio_epollset_remove(struct aio_epollset *es, struct aio_slot *slot);
 
@@ -68,7 +70,17 @@ aio_epollset_has_reports(const struct aio_epollset *es)
 /* After sleep, locked: the next reports, at most CAP; how many there are. */
 size_t aio_epollset_take(
     struct aio_epollset *es, struct aio_ready *out, size_t cap);
+/* Room for more reports at once, if memory allows. */
+void aio_epollset_grow(struct aio_epollset *es);
 /* Locked, when take() gave less than CAP: bookkeeping of the pass. */
-void aio_epollset_done(struct aio_epollset *es);
+static inline void
+aio_epollset_done(struct aio_epollset *es)
+{
+	es->stats->epoll_waits += es->slept;
+	es->slept = false;
+	if (__builtin_expect(es->count == es->cap, 0))
+		aio_epollset_grow(es);
+	es->count = es->next = 0;
+}
 
 #endif

@@ -35,8 +35,10 @@ note_withdrawal(struct aio_combined *c, struct aio_slot *slot, unsigned gone)
 		return;
 	/* What has completed meanwhile is no cancel. */
 	aio_flight_reap(&c->flight);
-	aio_policy_withdrawn(&c->place, slot, aio_slots_polls(&c->slots, slot),
-	    gone, gone & slot->armed);
+	aio_policy_withdrawn(&c->place, slot, gone);
+	if (gone & slot->armed)
+		aio_policy_cancelled(
+		    aio_slots_own_polls(&c->slots, slot), gone & slot->armed);
 }
 
 static void
@@ -58,7 +60,7 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 	if (c->asleep)
 		aio_epollset_remove(&c->ep, slot);
 	else
-		aio_epollset_settle(&c->ep, slot, true);
+		aio_epollset_leave(&c->ep, slot);
 }
 
 /* Another file, as far as we know: what AIO holds belongs to the old one, and

@@ -87,15 +87,22 @@ recheck_completed(struct aio_combined *c)
 }
 
 /* Slots that were emptied stay on the list until they surface. */
-static bool
+static void
+drop_emptied(struct aio_slots *s)
+{
+	do {
+		if (aio_slots_completed(s, s->ready.head) != 0)
+			break;
+		aio_slots_pop_ready(s);
+	} while (s->ready.head != NULL);
+}
+
+static inline bool
 has_completed(struct aio_combined *c)
 {
-	struct aio_slots *s = &c->slots;
-
-	while (
-	    s->ready.head != NULL && aio_slots_completed(s, s->ready.head) == 0)
-		aio_slots_pop_ready(s);
-	return s->ready.head != NULL || aio_glance_has_found(&c->glance);
+	if (__builtin_expect(c->slots.ready.head != NULL, 0))
+		drop_emptied(&c->slots);
+	return c->slots.ready.head != NULL || aio_glance_has_found(&c->glance);
 }
 
 static void
@@ -207,9 +214,7 @@ aio_pass_sleep(struct aio_backend *b, const struct timespec *timeout)
 
 	if (__builtin_expect(b->trouble < 0, 0))
 		timeout = at_most_retry(timeout);
-	if (!c->shared &&
-	    (c->slots.ready.head != NULL || aio_glance_has_found(&c->glance)) &&
-	    has_completed(c))
+	if (!c->shared && has_completed(c))
 		return 0;
 	if (sleeps)
 		c->awake = 0;

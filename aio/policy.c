@@ -187,21 +187,10 @@ aio_policy_fired(struct aio_slot *slot, struct aio_polls *polls, unsigned conds)
 }
 
 void
-aio_policy_withdrawn(struct aio_placement *p, struct aio_slot *slot,
-    struct aio_polls *polls, unsigned conds, unsigned cancelled)
+aio_policy_cancelled(struct aio_polls *polls, unsigned conds)
 {
-	/* A reader that is taken back and added again for each event is a
-	 * standing one: in epoll that costs no call. A writer that comes and
-	 * goes is cheaper as a poll beside the reader. */
-	if (conds & AIO_WRITE)
-		slot->streak_out = 0;
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
-		unsigned part = aio_direction_conds(dir);
-
-		if (!(conds & part))
-			continue;
-		++p->churn;
-		if (polls == NULL || !(cancelled & part))
+		if (!(conds & aio_direction_conds(dir)))
 			continue;
 		++polls->poll[dir].cancels;
 		fade(&polls->poll[dir]);

@@ -66,8 +66,20 @@ aio_policy_is_old(const struct aio_slot *slot, unsigned conds)
 		   slot->streak_in == AIO_STREAK_MAX) &&
 	       (!(conds & AIO_WRITE) || slot->streak_out == AIO_STREAK_MAX);
 }
-/* Withdrawn; CANCELLED of them were in flight in AIO. */
-void aio_policy_withdrawn(struct aio_placement *p, struct aio_slot *slot,
-    struct aio_polls *polls, unsigned conds, unsigned cancelled);
+/* Withdrawn, whatever half they lived in. */
+static inline void
+aio_policy_withdrawn(
+    struct aio_placement *p, struct aio_slot *slot, unsigned conds)
+{
+	p->churn += ((conds & (AIO_READ | AIO_CLOSED)) != 0) +
+		    ((conds & AIO_WRITE) != 0);
+	/* A reader that is taken back and added again for each event is a
+	 * standing one: in epoll that costs no call. A writer that comes and
+	 * goes is cheaper as a poll beside the reader. */
+	if (conds & AIO_WRITE)
+		slot->streak_out = 0;
+}
+/* And in flight in AIO. */
+void aio_policy_cancelled(struct aio_polls *polls, unsigned conds);
 
 #endif

@@ -109,10 +109,16 @@ may_glance(const struct aio_combined *c, const struct aio_slot *slot)
 static void
 place(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
 {
-	unsigned homeless = slot->want & AIO_COND &
-			    ~(unsigned)(slot->armed | slot->ep_home) &
-			    ~aio_slots_ready(&c->slots, slot);
+	unsigned homeless;
 
+	/* Most of a busy loop: it went and is back where it was. */
+	if (slot->ep_home == slot->want) {
+		slot->ep_want = slot->want;
+		return;
+	}
+	homeless = slot->want & AIO_COND &
+		   ~(unsigned)(slot->armed | slot->ep_home) &
+		   ~aio_slots_ready(&c->slots, slot);
 	if ((homeless & AIO_WRITE) && may_glance(c, slot) &&
 	    aio_glance_note(&c->glance, slot))
 		homeless &= ~AIO_WRITE;

@@ -65,11 +65,8 @@ make_chunk(struct aio_slots *s, size_t i)
 }
 
 int
-aio_slots_get(struct aio_slots *s, int fd, struct aio_slot **out)
+aio_slots_make(struct aio_slots *s, int fd, struct aio_slot **out)
 {
-	*out = aio_slots_find(s, fd);
-	if (*out != NULL)
-		return 0;
 	if (make_chunk(s, (size_t)fd / AIO_CHUNK_SLOTS) < 0)
 		return -ENOMEM;
 	*out = aio_slots_find(s, fd);

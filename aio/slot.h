@@ -157,7 +157,13 @@ aio_slots_at(const struct aio_slots *s, int fd)
 }
 
 /* 0 or -ENOMEM. */
-int aio_slots_get(struct aio_slots *s, int fd, struct aio_slot **out);
+int aio_slots_make(struct aio_slots *s, int fd, struct aio_slot **out);
+static inline int
+aio_slots_get(struct aio_slots *s, int fd, struct aio_slot **out)
+{
+	*out = aio_slots_find(s, fd);
+	return *out != NULL ? 0 : aio_slots_make(s, fd, out);
+}
 
 static inline struct aio_polls **
 aio_slots_group(const struct aio_slots *s, const struct aio_slot *slot)

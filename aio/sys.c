@@ -114,7 +114,13 @@ aio_sys_dup_to(int fd, int number)
 int
 aio_sys_fstat(int fd, struct stat *st)
 {
+#ifdef __x86_64__
+	/* The C library makes newfstatat() of it, with a path to look at: a
+	 * fifth more. Its struct stat is the kernel's here. */
+	return answer((int)syscall(SYS_fstat, fd, st));
+#else
 	return answer(fstat(fd, st));
+#endif
 }
 
 int

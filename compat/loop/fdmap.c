@@ -16,6 +16,8 @@
 /* Larger numbers are refused without asking the kernel: the table of chunks
  * alone would be gigabytes. */
 #define FD_LIMIT (INT_MAX / 4)
+/* What struct ev_fd_entry can count. */
+#define EDGES_MAX 0x7fff
 
 struct ev_fd_entry *
 ev_fdmap_find_(const struct event_base *base, int fd)
@@ -29,7 +31,7 @@ ev_fdmap_find_(const struct event_base *base, int fd)
 
 /* NULL if memory is short. */
 static struct ev_fd_entry *
-find_or_make(struct event_base *base, int fd)
+make(struct event_base *base, int fd)
 {
 	struct ev_fdmap *map = &base->fds;
 	size_t chunk = (size_t)fd / FDS_PER_CHUNK;
@@ -48,38 +50,33 @@ find_or_make(struct event_base *base, int fd)
 		map->chunks = chunks;
 		map->nchunks = n;
 	}
-	if (map->chunks[chunk] == NULL) {
-		map->chunks[chunk] =
-		    mm_calloc(FDS_PER_CHUNK, sizeof(struct ev_fd_entry));
-		if (map->chunks[chunk] == NULL)
-			return NULL;
-	}
-	return &map->chunks[chunk][fd % FDS_PER_CHUNK];
+	map->chunks[chunk] =
+	    mm_calloc(FDS_PER_CHUNK, sizeof(struct ev_fd_entry));
+	return ev_fdmap_find_(base, fd);
 }
 
-static bool
-is_own(const struct event_base *base, int fd)
+static inline struct ev_fd_entry *
+find_or_make(struct event_base *base, int fd)
 {
-	return fd == base->th_notify_fd[0] || fd == base->sig.ev_signal_pair[0];
+	struct ev_fd_entry *e = ev_fdmap_find_(base, fd);
+
+	return __builtin_expect(e != NULL, 1) ? e : make(base, fd);
 }
 
-/* What the backend is to watch FD for. Edges only if all events want edges; our
- * own descriptors are watched by edge as long as nobody else uses them. */
-static unsigned
-wanted_mask(const struct event_base *base, const struct ev_fd_entry *e, int fd)
+/* What the backend is to watch the descriptor for. Edges only if all events
+ * want edges; our own descriptors are watched by edge as long as nobody else
+ * uses them. */
+static inline unsigned
+wanted_mask(const struct event_base *base, const struct ev_fd_entry *e)
 {
-	unsigned mask = 0;
-	unsigned n = (unsigned)e->nread + e->nwrite + e->nclosed;
+	unsigned mask = (e->nread != 0 ? AIO_READ : 0) |
+			(e->nwrite != 0 ? AIO_WRITE : 0) |
+			(e->nclosed != 0 ? AIO_CLOSED : 0);
 
-	if (e->nread != 0)
-		mask |= AIO_READ;
-	if (e->nwrite != 0)
-		mask |= AIO_WRITE;
-	if (e->nclosed != 0)
-		mask |= AIO_CLOSED;
-	if (n != 0 && e->nedge == n)
+	if (e->nedge != 0 &&
+	    e->nedge == (unsigned)e->nread + e->nwrite + e->nclosed)
 		mask |= AIO_EDGE;
-	if (is_own(base, fd)) {
+	if (__builtin_expect(e->own, 0)) {
 		if (mask == 0 && (base->backend->ops->caps & AIO_CAP_EDGE))
 			mask |= AIO_EDGE;
 		mask |= AIO_READ;
@@ -89,25 +86,24 @@ wanted_mask(const struct event_base *base, const struct ev_fd_entry *e, int fd)
 
 /* Adds SIGN times EV's conditions to the counts. An event that wants several
  * conditions by edge counts once for each, as wanted_mask() expects. */
-static void
+static inline void
 count(struct ev_fd_entry *e, short events, int sign)
 {
-	unsigned n = 0;
+	int read = (events & EV_READ) != 0, write = (events & EV_WRITE) != 0;
+	int closed = (events & EV_CLOSED) != 0;
 
-	if (events & EV_READ) {
-		e->nread = (uint16_t)(e->nread + sign);
-		n++;
-	}
-	if (events & EV_WRITE) {
-		e->nwrite = (uint16_t)(e->nwrite + sign);
-		n++;
-	}
-	if (events & EV_CLOSED) {
-		e->nclosed = (uint16_t)(e->nclosed + sign);
-		n++;
-	}
+	e->nread = (uint16_t)(e->nread + sign * read);
+	e->nwrite = (uint16_t)(e->nwrite + sign * write);
+	e->nclosed = (uint16_t)(e->nclosed + sign * closed);
 	if (events & EV_ET)
-		e->nedge = (uint16_t)(e->nedge + sign * (int)n);
+		e->nedge = (e->nedge + sign * (read + write + closed)) & EDGES_MAX;
+}
+
+static bool
+has_room(const struct ev_fd_entry *e)
+{
+	return e->nread < UINT16_MAX && e->nwrite < UINT16_MAX &&
+	       e->nclosed < UINT16_MAX && e->nedge <= EDGES_MAX - 3;
 }
 
 /* In debug mode: all events of a descriptor by edge, or none. */
@@ -151,14 +147,13 @@ ev_fdmap_add_(struct event_base *base, struct event *ev)
 	}
 	if (mixes_edge_and_level(e, ev))
 		return -1;
-	if (e->nread == UINT16_MAX || e->nwrite == UINT16_MAX ||
-	    e->nclosed == UINT16_MAX || e->nedge > UINT16_MAX - 3) {
+	if (!has_room(e)) {
 		event_warnx("event_add: too many events on descriptor %d", fd);
 		return -1;
 	}
-	before = wanted_mask(base, e, fd);
+	before = wanted_mask(base, e);
 	count(e, ev->ev_events, 1);
-	mask = wanted_mask(base, e, fd);
+	mask = wanted_mask(base, e);
 	if (!(ev->ev_flags & EVLIST_KNOWN))
 		r = base->backend->ops->set(
 		    base->backend, fd, mask | AIO_FRESH);
@@ -184,10 +179,10 @@ ev_fdmap_del_(struct event_base *base, struct event *ev)
 
 	if (e == NULL)
 		return;
-	before = wanted_mask(base, e, ev->ev_fd);
+	before = wanted_mask(base, e);
 	count(e, ev->ev_events, -1);
 	LIST_REMOVE(ev, ev_.ev_io.ev_io_next);
-	mask = wanted_mask(base, e, ev->ev_fd);
+	mask = wanted_mask(base, e);
 	/* Closing the backend withdraws everything in one go. */
 	if (mask != before && !base->closing)
 		base->backend->ops->set(base->backend, ev->ev_fd, mask);
@@ -254,10 +249,10 @@ ev_fdmap_activate_ready_(
 		const struct ev_fd_entry *e = ev_fdmap_find_(base, ready[i].fd);
 		struct event *ev;
 
-		if (is_own(base, ready[i].fd))
-			see_own(base, ready[i].fd);
 		if (e == NULL)
 			continue;
+		if (__builtin_expect(e->own, 0))
+			see_own(base, ready[i].fd);
 		LIST_FOREACH (ev, &e->events, ev_.ev_io.ev_io_next) {
 			const short res = ev->ev_events & (events | edge);
 
@@ -280,11 +275,16 @@ int
 ev_fdmap_watch_own_(struct event_base *base, int fd)
 {
 	struct ev_fd_entry *e = find_or_make(base, fd);
+	int r;
 
 	if (e == NULL)
 		return -ENOMEM;
-	return base->backend->ops->set(
-	    base->backend, fd, wanted_mask(base, e, fd) | AIO_FRESH);
+	e->own = true;
+	r = base->backend->ops->set(
+	    base->backend, fd, wanted_mask(base, e) | AIO_FRESH);
+	if (r < 0)
+		e->own = false;
+	return r;
 }
 
 bool
@@ -292,12 +292,16 @@ ev_fdmap_own_is_level_(struct event_base *base, int fd)
 {
 	const struct ev_fd_entry *e = ev_fdmap_find_(base, fd);
 
-	return e == NULL || !(wanted_mask(base, e, fd) & AIO_EDGE);
+	return e == NULL || !(wanted_mask(base, e) & AIO_EDGE);
 }
 
 void
 ev_fdmap_unwatch_own_(struct event_base *base, int fd)
 {
+	struct ev_fd_entry *e = ev_fdmap_find_(base, fd);
+
+	if (e != NULL)
+		e->own = false;
 	base->backend->ops->set(base->backend, fd, 0);
 }
 
@@ -313,7 +317,7 @@ ev_fdmap_resubmit_(struct event_base *base)
 		     i++) {
 			struct ev_fd_entry *e = &base->fds.chunks[chunk][i];
 			int fd = (int)(chunk * FDS_PER_CHUNK + i), s;
-			unsigned mask = wanted_mask(base, e, fd);
+			unsigned mask = wanted_mask(base, e);
 
 			if (mask == 0)
 				continue;

@@ -52,7 +52,9 @@ TAILQ_HEAD(ev_cb_queue, event_callback);
 /* The events of one descriptor, and how many of them want what. */
 struct ev_fd_entry {
 	struct event_dlist events;
-	uint16_t nread, nwrite, nclosed, nedge;
+	uint16_t nread, nwrite, nclosed;
+	uint16_t nedge : 15;
+	uint16_t own : 1; /* ours: watched with or without an event */
 };
 
 /* By descriptor; chunks never move, since list heads are pointed at. */

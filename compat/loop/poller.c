@@ -7,7 +7,7 @@
 
 #define READY_AT_ONCE 128
 
-static int
+static inline int
 collect(struct event_base *base)
 {
 	struct aio_ready ready[READY_AT_ONCE];

@@ -69,7 +69,7 @@ test_epoll_alone(void **state)
 	assert_true(aio_policy_is_old(&slot, AIO_READ));
 	assert_false(aio_policy_is_old(&slot, AIO_READ | AIO_WRITE));
 	aio_policy_fired(&slot, NULL, AIO_READ);
-	aio_policy_withdrawn(&place, &slot, NULL, AIO_READ, 0);
+	aio_policy_withdrawn(&place, &slot, AIO_READ);
 	assert_int_equal(
 	    aio_policy_choose(&place, &slot, NULL, AIO_COND, false, &stats),
 	    AIO_WRITE);
@@ -83,18 +83,24 @@ test_one_shot(void **state)
 {
 	for (int i = 0; i < 20; i++) {
 		aio_policy_fired(&slot, &polls, AIO_READ | AIO_WRITE);
-		aio_policy_withdrawn(
-		    &place, &slot, &polls, AIO_READ | AIO_WRITE, 0);
+		aio_policy_withdrawn(&place, &slot, AIO_READ | AIO_WRITE);
 	}
 	assert_int_equal(choose(AIO_READ | AIO_WRITE), AIO_WRITE);
 }
 
 static void
+withdraw_in_flight(unsigned conds)
+{
+	aio_policy_withdrawn(&place, &slot, conds);
+	aio_policy_cancelled(&polls, conds);
+}
+
+static void
 test_cancelled_goes_to_epoll(void **state)
 {
-	aio_policy_withdrawn(&place, &slot, &polls, AIO_WRITE, AIO_WRITE);
+	withdraw_in_flight(AIO_WRITE);
 	assert_int_equal(choose(AIO_WRITE), AIO_WRITE);
-	aio_policy_withdrawn(&place, &slot, &polls, AIO_WRITE, AIO_WRITE);
+	withdraw_in_flight(AIO_WRITE);
 	assert_int_equal(choose(AIO_WRITE | AIO_READ), AIO_READ);
 	assert_int_equal(stats.moves[AIO_MOVE_CANCELLED], 1);
 	/* Six fires make two cancels a third at most; a new file in between
@@ -110,7 +116,7 @@ static void
 test_history_fades(void **state)
 {
 	for (int i = 0; i < 10000; i++)
-		aio_policy_withdrawn(&place, &slot, &polls, AIO_READ, AIO_READ);
+		withdraw_in_flight(AIO_READ);
 	for (int i = 0; i < 200; i++) {
 		aio_policy_fired(&slot, &polls, AIO_READ);
 		aio_policy_fresh(&place, &slot);
