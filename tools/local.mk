@@ -26,6 +26,15 @@ noinst_HEADERS += %D%/child.h %D%/closure.h %D%/doctor.h %D%/elf.h %D%/json.h \
 # Linked again when the flags above change.
 EXTRA_%C%_libevent_aio_DEPENDENCIES = %D%/local.mk
 %C%_libevent_aio_LDADD = libaio_kernel.la -ldl -lpthread
+
+# The libraries are gone: nothing may be directed to them any more.
+uninstall-hook:
+	@f=/etc/ld.so.conf.d/00-libevent-aio.conf; \
+	if [ -z "$(DESTDIR)" ] && grep -qxF "$(pkglibdir)" $$f 2>/dev/null; then \
+		echo "the system is switched off libevent-aio"; \
+		rm -f $$f && /sbin/ldconfig; \
+	fi
+
 dist_man_MANS += man/libevent-aio.1 man/libevent-aio.7 man/event_base_aio.3
 
 # bash looks there for the completion of the command of that name.
