@@ -142,7 +142,11 @@ struct event_base {
 	char pad_[156];      /* th_notify_fd is at 500 */
 	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
 	enum aio_policy policy;
-	int told_trouble; /* the backend's, as it was last told of */
+	int told_trouble;   /* the backend's, as it was last told of */
+	struct timeval now; /* now_us */
+
+	bool looking; /* this pass looks and does not wait (run.c) */
+	int waits;    /* since a look was in vain */
 };
 
 struct ev_config_avoid {

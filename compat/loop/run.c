@@ -9,13 +9,41 @@ ev_base_has_events_(const struct event_base *base)
 	return base->n_events > 0 || base->n_virtual > 0;
 }
 
+/* A wait that has an end costs 0.2 us more than a look, even where it finds
+ * something ready and does not last: the kernel reads the clock twice for it,
+ * and we once (Linux 6.18: 600 ns against 390). So a loop with timeouts that
+ * finds something whenever it looks goes on looking. After a look in vain it
+ * waits this often before the next one. */
+#define WAITS_PER_LOOK 64
+
+static bool
+looks_first(struct event_base *base)
+{
+	if (base->timers.n == 0)
+		return false; /* without an end both cost the same */
+	if (base->waits < WAITS_PER_LOOK)
+		base->waits++;
+	else
+		base->looking = true;
+	return base->looking;
+}
+
+static void
+judge_look(struct event_base *base)
+{
+	base->looking = false;
+	if (base->n_active == 0)
+		base->waits = 0;
+}
+
 /* How long to wait for descriptors; NULL: for ever. */
 static const struct timespec *
 patience(struct event_base *base, int flags, struct timespec *storage)
 {
 	storage->tv_sec = 0;
 	storage->tv_nsec = 0;
-	if (base->n_active > 0 || (flags & EVLOOP_NONBLOCK))
+	if (base->n_active > 0 || (flags & EVLOOP_NONBLOCK) ||
+	    looks_first(base))
 		return storage;
 	return ev_timer_wait_(base, storage);
 }
@@ -42,6 +70,8 @@ pass(struct event_base *base, int flags)
 	ev_queue_take_later_(base);
 	if (ev_poll_once_(base, timeout) != 0)
 		return -1;
+	if (base->looking)
+		judge_look(base);
 	base->in_pass = true;
 	base->time_cached = false;
 	ev_timer_fire_(base);

@@ -33,6 +33,7 @@ static void
 read_clocks(struct event_base *base)
 {
 	base->now_us = read_clock_us(CLOCK_MONOTONIC);
+	base->now = ev_timeval_of_us_(base->now_us);
 	if (base->wall_synced_us == 0 ||
 	    base->now_us - base->wall_synced_us > WALL_SYNC_US) {
 		base->wall_minus_mono_us =

@@ -394,6 +394,7 @@ static struct {
 	bool on;
 	int64_t ahead_ns;
 	int64_t asked_ns; /* what the latest wait was to last */
+	int waits;
 } fake;
 
 int __real_clock_gettime(clockid_t clock, struct timespec *ts);
@@ -413,13 +414,20 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
 	return 0;
 }
 
-/* Time passes by itself. */
+/* Time passes by itself, unless something is ready. */
 int
 __wrap_aio_sys_epoll_pwait2(
     int epfd, struct epoll_event *out, int cap, const struct timespec *timeout)
 {
+	const struct timespec zero = {0, 0};
+	int n;
+
 	if (!fake.on)
 		return __real_aio_sys_epoll_pwait2(epfd, out, cap, timeout);
+	fake.waits++;
+	n = __real_aio_sys_epoll_pwait2(epfd, out, cap, &zero);
+	if (n != 0)
+		return n;
 	fake.asked_ns = timeout->tv_sec * 1000000000LL + timeout->tv_nsec;
 	fake.ahead_ns += fake.asked_ns;
 	return 0;
@@ -461,6 +469,142 @@ waits_are_counted_from_now(void **state)
 	event_base_free(base);
 }
 
+/* ---- a loop that always has something to do */
+
+static int reports;
+
+static void
+count_report(evutil_socket_t fd, short what, void *arg)
+{
+	reports++;
+}
+
+/* It looks and does not wait; what is due in between is not late; and it waits
+ * for what is next as soon as there is nothing more. */
+static void
+a_busy_loop_looks(void **state)
+{
+	struct event_base *base = base_of(&kinds[2]);
+	struct event *far = evtimer_new(base, note, name_a),
+		     *near = evtimer_new(base, note, name_b), *r;
+	const struct timeval hour = {3600, 0}, second = {1, 0};
+	int p[2], i, waits;
+
+	reset();
+	assert_int_equal(pipe(p), 0);
+	assert_int_equal(write(p[1], "x", 1), 1);
+	r = event_new(base, p[0], EV_READ | EV_PERSIST, count_report, NULL);
+	fake.on = true;
+	fake.waits = reports = 0;
+	event_add(r, NULL);
+	event_add(far, &hour);
+	event_add(near, &second);
+	for (i = 0; i < 1000; i++)
+		assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_int_equal(reports, 1000);
+	assert_in_range(fake.waits, 1, 100);
+	assert_string_equal(order, "");
+	fake.ahead_ns += 1000000000;
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_string_equal(order, "b");
+	event_del(r);
+	waits = fake.waits;
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_string_equal(order, "ba");
+	assert_int_equal(fake.waits, waits + 1);
+	assert_int_equal(fake.asked_ns, 3599 * 1000000000LL);
+	fake.on = false;
+	event_free(r);
+	event_free(far);
+	event_free(near);
+	event_base_free(base);
+	close(p[0]);
+	close(p[1]);
+}
+
+/* One that is seldom busy looks seldom. */
+static void
+an_idle_loop_waits(void **state)
+{
+	struct event_base *base = base_of(&kinds[2]);
+	const struct timeval ten = {0, 10000};
+	struct event *ev = event_new(base, -1, EV_PERSIST, note, name_a);
+	int i;
+
+	reset();
+	fake.on = true;
+	fake.waits = 0;
+	event_add(ev, &ten);
+	for (i = 1; i <= 1000; i++) {
+		order[0] = '\0';
+		assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+		assert_int_equal(fired, i);
+		assert_int_equal(fake.waits, i);
+	}
+	fake.on = false;
+	event_free(ev);
+	event_base_free(base);
+}
+
+/* ---- setting a timeout that runs */
+
+static void
+set_again(struct event_base *base, struct event *ev, int64_t from_us,
+    const struct timeval *tv)
+{
+	const struct timeval from = {from_us / 1000000, from_us % 1000000};
+	struct timeval now, left, got;
+
+	event_del(ev); /* the heap shall know FROM */
+	event_add(ev, &from);
+	event_add(ev, tv);
+	assert_true(event_pending(ev, EV_TIMEOUT, &got));
+	event_base_gettimeofday_cached(base, &now);
+	evutil_timersub(&got, &now, &left);
+	assert_int_equal(left.tv_sec * 1000000LL + left.tv_usec,
+	    tv->tv_sec * 1000000LL + tv->tv_usec);
+	event_base_assert_ok_(base);
+}
+
+static void
+set_often(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval times[] = {{0, 0}, {0, 1}, {0, 299999},
+	    {0, 300000}, {0, 300001}, {0, 999999}, {0, 1000000}, {0, 1048575},
+	    {0, 1500000}, {1, 299999}, {1, 300000}, {1, 999999}, {2, 1400000},
+	    {-1, 0}, {-1, 1500000}, {86400 * 365, 700000}};
+	struct event_base *base = arg;
+	struct event *ev[2] = {evtimer_new(base, note, name_a),
+	    event_new(base, -1, EV_PERSIST, note, name_b)};
+	int64_t from_us;
+	size_t i, j;
+
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		for (from_us = 0; from_us < 4000000; from_us += 299999) {
+			for (j = 0; j < 2; j++)
+				set_again(base, ev[j], from_us, &times[i]);
+		}
+	}
+	event_free(ev[0]);
+	event_free(ev[1]);
+}
+
+/* To the microsecond, be it later or earlier than before, with every carry. */
+static void
+a_timeout_that_runs_is_set_again(void **state)
+{
+	struct event_base *base = base_of(&kinds[0]);
+
+	reset();
+	fake.on = true;
+	fake.ahead_ns = 1700000000;
+	event_base_once(base, -1, EV_TIMEOUT, set_often, base, NULL);
+	event_base_dispatch(base);
+	fake.on = false;
+	assert_int_equal(fired, 0);
+	event_base_free(base);
+}
+
 int
 main(void)
 {
@@ -475,6 +619,9 @@ main(void)
 	    cmocka_unit_test(common_timeouts_are_limited),
 	    cmocka_unit_test(time_stands_still_in_a_pass),
 	    cmocka_unit_test(waits_are_counted_from_now),
+	    cmocka_unit_test(a_busy_loop_looks),
+	    cmocka_unit_test(an_idle_loop_waits),
+	    cmocka_unit_test(a_timeout_that_runs_is_set_again),
 	};
 
 	return cmocka_run_group_tests_name("loop timers", tests, NULL, NULL);
