@@ -7,8 +7,7 @@
 #include "compat/util/log.h"
 #include "compat/util/mem.h"
 
-#define IO_EVENTS (EV_READ | EV_WRITE | EV_CLOSED)
-
+#define IO_EVENTS    (EV_READ | EV_WRITE | EV_CLOSED)
 #define USEC_PER_SEC 1000000
 
 /* Its address alone counts: the argument that stands for the event itself. */
@@ -205,8 +204,8 @@ ev_event_add_nolock_(struct event *ev, const struct timeval *tv, bool absolute)
  * the event is not in the cache, and the less is done for one, the more of them
  * the processor fetches at a time. False: not so simple. */
 static inline bool
-push_back(const struct event_base *base, struct event *ev,
-    const struct timeval *tv)
+push_back(
+    const struct event_base *base, struct event *ev, const struct timeval *tv)
 {
 	time_t sec;
 	suseconds_t usec;
@@ -413,7 +412,13 @@ event_active(struct event *ev, int res, short ncalls)
 		return;
 	}
 	ev_notify_hold_(base);
-	ev_event_active_nolock_(ev, res, ncalls);
+	if (ev->ev_flags &
+	    (EVLIST_FINALIZING | EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) {
+		ev_event_active_nolock_(ev, res, ncalls);
+	} else {
+		ev->ev_res = (short)res;
+		ev_queue_put_(base, &ev->ev_evcallback);
+	}
 	ev_notify_unlock_(base);
 }
 

@@ -407,6 +407,18 @@ ev_base_notify_if_needed_(struct event_base *base)
 		ev_notify_(base);
 }
 
+/* Makes CB active, which is in no queue. */
+static inline void
+ev_queue_put_(struct event_base *base, struct event_callback *cb)
+{
+	ev_queue_count_in_(base, cb, EVLIST_ACTIVE);
+	TAILQ_INSERT_TAIL(ev_queue_of_(base, cb), cb, evcb_active_next);
+	/* Something more urgent than what runs: look again after it. */
+	if (cb->evcb_pri < base->running_prio)
+		base->continue_now = true;
+	ev_base_notify_if_needed_(base);
+}
+
 /* ---- base.c */
 /* The child of a fork: new descriptors, everything watched anew. */
 int ev_base_after_fork_(struct event_base *base);

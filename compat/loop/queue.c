@@ -34,12 +34,7 @@ ev_callback_activate_nolock_(struct event_base *base, struct event_callback *cb)
 		ev_queue_remove_(base, cb);
 		fresh = 0;
 	}
-	ev_queue_count_in_(base, cb, EVLIST_ACTIVE);
-	TAILQ_INSERT_TAIL(ev_queue_of_(base, cb), cb, evcb_active_next);
-	/* Something more urgent than what runs: look again after it. */
-	if (cb->evcb_pri < base->running_prio)
-		base->continue_now = true;
-	ev_base_notify_if_needed_(base);
+	ev_queue_put_(base, cb);
 	return fresh;
 }
 
