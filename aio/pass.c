@@ -181,10 +181,11 @@ aio_pass_prepare(struct aio_backend *b)
 	return has_completed(c) || aio_epollset_has_reports(&c->ep);
 }
 
+/* Whether it is shared comes first: the rest may be changing then. */
 static bool
 waits_in_aio(const struct aio_combined *c)
 {
-	return c->flight.in_flight > 0 && !c->shared && c->ep.wanted == 0 &&
+	return !c->shared && c->flight.in_flight > 0 && c->ep.wanted == 0 &&
 	       !c->flight.no_getevents;
 }
 
