@@ -40,6 +40,9 @@
  * last pass may cost no system call; the backend still notices, before it
  * sleeps, if the file was exchanged all the same (dup2). */
 #define AIO_FRESH 0x20u
+/* The same mask as before: what was reported of it has been handled, and it is
+ * wanted on. Says as much as withdrawing it and asking again would. */
+#define AIO_AGAIN 0x40u
 
 /* What a backend can do. */
 #define AIO_CAP_EDGE   0x01u /* AIO_EDGE */
@@ -138,6 +141,9 @@ struct aio_backend {
 	 * kernel is short of something (memory, a user's watches). It is tried
 	 * again every few milliseconds. */
 	int trouble;
+	/* Withdrawing what was just reported may wait until the caller has
+	 * handled it, though he may close the descriptor meanwhile. */
+	bool lenient;
 };
 
 /* Methods in order of preference: epoll, poll, select. NULL past the end. */

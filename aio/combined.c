@@ -104,6 +104,7 @@ combined_open(struct aio_backend **out, const struct aio_options *opt)
 	if (c == NULL)
 		return -ENOMEM;
 	c->base.ops = &aio_method_epoll;
+	c->base.lenient = true;
 	c->shared = opt->shared;
 	c->user_ring = !opt->no_user_ring;
 	c->forks = aio_fork_count();

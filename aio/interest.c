@@ -12,12 +12,9 @@
 static void
 withdraw_polls(struct aio_combined *c, struct aio_slot *slot, unsigned keep)
 {
-	const struct aio_polls *polls;
+	const struct aio_polls *polls = aio_slots_own_polls(&c->slots, slot);
 	unsigned dirs = 0;
 
-	if (slot->armed == 0)
-		return;
-	polls = aio_slots_own_polls(&c->slots, slot);
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
 		const struct aio_poll *poll = &polls->poll[dir];
 
@@ -28,20 +25,34 @@ withdraw_polls(struct aio_combined *c, struct aio_slot *slot, unsigned keep)
 		aio_flight_withdraw(&c->flight, slot, dirs);
 }
 
+/* Of what is in flight, and of what was found and not yet handed out, only WANT
+ * remains; GONE went now. */
 static void
-note_withdrawal(struct aio_combined *c, struct aio_slot *slot, unsigned gone)
+take_back(
+    struct aio_combined *c, struct aio_slot *slot, unsigned gone, unsigned want)
 {
-	if (gone == 0)
-		return;
-	/* What has completed meanwhile is no cancel. */
-	aio_flight_reap(&c->flight);
-	aio_policy_withdrawn(&c->place, slot, gone);
-	if (gone & slot->armed)
-		aio_policy_cancelled(
-		    aio_slots_own_polls(&c->slots, slot), gone & slot->armed);
+	if (gone != 0) {
+		/* What has completed meanwhile is no cancel. */
+		aio_flight_reap(&c->flight);
+		if (gone & slot->armed)
+			aio_policy_cancelled(
+			    aio_slots_own_polls(&c->slots, slot),
+			    gone & slot->armed);
+	}
+	if (slot->armed != 0)
+		withdraw_polls(c, slot, want & AIO_EDGE ? 0 : want);
+	aio_slots_keep_ready(&c->slots, slot, want);
 }
 
-static void
+/* Nothing is in flight or found: nothing to take back, and most have not. */
+static inline bool
+is_quiet(const struct aio_slot *slot)
+{
+	return slot->armed == 0 && !(slot->flags & AIO_SLOT_READY) &&
+	       slot->glance != AIO_GLANCE_FOUND;
+}
+
+static __attribute__((noinline)) void
 withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 {
 	unsigned gone = slot->want & AIO_COND;
@@ -49,9 +60,9 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 	if (gone == 0)
 		return;
 	slot->want = 0;
-	note_withdrawal(c, slot, gone);
-	withdraw_polls(c, slot, 0);
-	aio_slots_keep_ready(&c->slots, slot, 0);
+	aio_policy_withdrawn(&c->place, slot, gone);
+	if (!is_quiet(slot))
+		take_back(c, slot, gone, 0);
 	slot->ep_want = 0;
 	slot->ep_home &= ~(gone & AIO_WRITE) & 7u;
 	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
@@ -68,8 +79,8 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 static void
 start_anew(struct aio_combined *c, struct aio_slot *slot)
 {
-	withdraw_polls(c, slot, 0);
-	aio_slots_keep_ready(&c->slots, slot, 0);
+	if (!is_quiet(slot))
+		take_back(c, slot, 0, 0);
 	if (slot->ep_home != 0 && aio_flight_can_arm(&c->flight))
 		++c->stats.moves[AIO_MOVE_CHURN];
 	slot->ep_home = 0;
@@ -131,19 +142,20 @@ meet(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	return rc;
 }
 
-static int
-change(struct aio_combined *c, struct aio_slot *slot, unsigned want, bool fresh)
+static inline int
+note(struct aio_combined *c, struct aio_slot *slot)
+{
+	if (c->asleep)
+		return aio_settle_now(c, slot);
+	aio_slots_push_dirty(&c->slots, slot);
+	return 0;
+}
+
+static inline int
+change(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 {
 	unsigned gone = slot->want & ~want & AIO_COND;
 
-	if (fresh || slot->kind == AIO_KIND_UNKNOWN) {
-		int rc = meet(c, slot, want);
-
-		if (rc < 0) {
-			slot->kind = AIO_KIND_UNKNOWN;
-			return rc;
-		}
-	}
 	/* A condition that comes anew is reported if it holds, though it went
 	 * only in this same pass: the kernel has to look again. */
 	if ((want & AIO_EDGE) && (slot->want & AIO_COND) &&
@@ -152,13 +164,32 @@ change(struct aio_combined *c, struct aio_slot *slot, unsigned want, bool fresh)
 	slot->want = (uint8_t)want;
 	/* A writer that comes back is to be looked at anew. */
 	slot->ep_home &= ~(gone & AIO_WRITE) & 7u;
-	aio_slots_keep_ready(&c->slots, slot, want);
-	note_withdrawal(c, slot, gone);
-	withdraw_polls(c, slot, want & AIO_EDGE ? 0 : want);
-	if (c->asleep)
-		return aio_settle_now(c, slot);
-	aio_slots_push_dirty(&c->slots, slot);
-	return 0;
+	if (gone != 0)
+		aio_policy_withdrawn(&c->place, slot, gone);
+	if (!is_quiet(slot))
+		take_back(c, slot, gone, want);
+	return note(c, slot);
+}
+
+/* Nothing changes but what is known: the file may be another by now. */
+static inline int
+reconsider(struct aio_combined *c, struct aio_slot *slot)
+{
+	if (slot->ep_have == 0)
+		return 0;
+	slot->flags |= AIO_SLOT_UNSURE;
+	return note(c, slot);
+}
+
+static __attribute__((noinline)) int
+begin(struct aio_combined *c, struct aio_slot *slot, unsigned want)
+{
+	int rc = meet(c, slot, want);
+
+	if (rc == 0)
+		return change(c, slot, want);
+	slot->kind = AIO_KIND_UNKNOWN;
+	return rc;
 }
 
 int
@@ -179,10 +210,12 @@ aio_interest_set(struct aio_backend *b, int fd, unsigned mask)
 		return rc;
 	if (fd < 0)
 		return -EBADF;
-	rc = aio_slots_get(&c->slots, fd, &slot);
-	if (rc < 0)
-		return rc;
-	if (slot->want == want && !(mask & AIO_FRESH))
-		return 0;
-	return change(c, slot, want, (mask & AIO_FRESH) != 0);
+	slot = aio_slots_get(&c->slots, fd);
+	if (slot == NULL)
+		return -ENOMEM;
+	if ((mask & AIO_FRESH) || slot->kind == AIO_KIND_UNKNOWN)
+		return begin(c, slot, want);
+	if (slot->want != want)
+		return change(c, slot, want);
+	return mask & AIO_AGAIN ? reconsider(c, slot) : 0;
 }

@@ -111,6 +111,7 @@ cure_phantom(struct aio_combined *c)
 	if (aio_epollset_rebuild(&c->ep) < 0)
 		return; /* in the next pass, then */
 	c->ep.eager = true;
+	c->base.lenient = false;
 	++c->stats.epoll_rebuilds;
 	if (c->shared && c->flight.ctx != NULL)
 		aio_settle_join(c);

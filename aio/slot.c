@@ -64,13 +64,12 @@ make_chunk(struct aio_slots *s, size_t i)
 	return 0;
 }
 
-int
-aio_slots_make(struct aio_slots *s, int fd, struct aio_slot **out)
+struct aio_slot *
+aio_slots_make(struct aio_slots *s, int fd)
 {
 	if (make_chunk(s, (size_t)fd / AIO_CHUNK_SLOTS) < 0)
-		return -ENOMEM;
-	*out = aio_slots_find(s, fd);
-	return 0;
+		return NULL;
+	return aio_slots_find(s, fd);
 }
 
 struct aio_polls *

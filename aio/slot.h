@@ -156,13 +156,14 @@ aio_slots_at(const struct aio_slots *s, int fd)
 	return &s->chunks[i / AIO_CHUNK_SLOTS]->slots[i % AIO_CHUNK_SLOTS];
 }
 
-/* 0 or -ENOMEM. */
-int aio_slots_make(struct aio_slots *s, int fd, struct aio_slot **out);
-static inline int
-aio_slots_get(struct aio_slots *s, int fd, struct aio_slot **out)
+/* Made if it does not exist; NULL: no memory. */
+struct aio_slot *aio_slots_make(struct aio_slots *s, int fd);
+static inline struct aio_slot *
+aio_slots_get(struct aio_slots *s, int fd)
 {
-	*out = aio_slots_find(s, fd);
-	return *out != NULL ? 0 : aio_slots_make(s, fd, out);
+	struct aio_slot *slot = aio_slots_find(s, fd);
+
+	return __builtin_expect(slot != NULL, 1) ? slot : aio_slots_make(s, fd);
 }
 
 static inline struct aio_polls **

@@ -96,7 +96,8 @@ count(struct ev_fd_entry *e, short events, int sign)
 	e->nwrite = (uint16_t)(e->nwrite + sign * write);
 	e->nclosed = (uint16_t)(e->nclosed + sign * closed);
 	if (events & EV_ET)
-		e->nedge = (e->nedge + sign * (read + write + closed)) & EDGES_MAX;
+		e->nedge =
+		    (e->nedge + sign * (read + write + closed)) & EDGES_MAX;
 }
 
 static bool
@@ -131,12 +132,101 @@ condition_names(unsigned mask)
 	return names[mask & AIO_COND];
 }
 
+/* ---- parting: an event that fires once is counted until its callback is over,
+ * since most callbacks add it again. Nothing else sees a difference: it is not
+ * in the list, and whoever comes to the descriptor meanwhile ends the parting
+ * first. Only for readers, of whom nothing is in flight once they were reported
+ * (a callback's close() shall take effect at once), and who do not profit from
+ * being placed anew. */
+
+bool
+ev_fdmap_part_(struct event_base *base, struct event *ev)
+{
+	if (!base->backend->lenient ||
+	    (ev->ev_events & ~EV_FINALIZE) != EV_READ)
+		return false;
+	LIST_REMOVE(ev, ev_.ev_io.ev_io_next);
+	base->parting = (struct ev_parting){ev, ev->ev_fd, ev->ev_events};
+	return true;
+}
+
+/* If EV comes back as it went, it stays. */
+static bool
+comes_back(struct event_base *base, const struct ev_fd_entry *e,
+    const struct event *ev)
+{
+	const struct ev_parting *p = &base->parting;
+
+	if (p->ev != ev || p->fd != ev->ev_fd || p->events != ev->ev_events ||
+	    !(ev->ev_flags & EVLIST_KNOWN) ||
+	    base->backend->ops->set(
+		base->backend, p->fd, wanted_mask(base, e) | AIO_AGAIN) < 0)
+		return false;
+	base->parting.ev = NULL;
+	return true;
+}
+
+static void
+uncount(struct event_base *base, struct ev_fd_entry *e, int fd, short events)
+{
+	unsigned before = wanted_mask(base, e), mask;
+
+	count(e, events, -1);
+	mask = wanted_mask(base, e);
+	/* Closing the backend withdraws everything in one go. */
+	if (mask != before && !base->closing)
+		base->backend->ops->set(base->backend, fd, mask);
+}
+
+void
+ev_fdmap_end_parting_(struct event_base *base)
+{
+	const struct ev_parting p = base->parting;
+	struct ev_fd_entry *e = ev_fdmap_find_(base, p.fd);
+
+	base->parting.ev = NULL;
+	if (e != NULL)
+		uncount(base, e, p.fd, p.events);
+}
+
+/* Something is to happen to FD. */
+static inline void
+disturb(struct event_base *base, int fd)
+{
+	if (base->parting.ev != NULL && base->parting.fd == fd)
+		ev_fdmap_end_parting_(base);
+}
+
+/* ---- adding and deleting */
+
+/* 0, or -errno. */
+static int
+count_in(struct event_base *base, struct ev_fd_entry *e, struct event *ev)
+{
+	unsigned before = wanted_mask(base, e), mask;
+	int r = 0;
+
+	count(e, ev->ev_events, 1);
+	mask = wanted_mask(base, e);
+	if (!(ev->ev_flags & EVLIST_KNOWN))
+		r = base->backend->ops->set(
+		    base->backend, ev->ev_fd, mask | AIO_FRESH);
+	else if (mask != before)
+		r = base->backend->ops->set(base->backend, ev->ev_fd, mask);
+	if (r >= 0)
+		return 0;
+	count(e, ev->ev_events, -1);
+	errno = -r;
+	event_warn("event_add: %s cannot watch descriptor %d to %s",
+	    base->backend->ops->name, ev->ev_fd, condition_names(mask));
+	return r;
+}
+
 int
 ev_fdmap_add_(struct event_base *base, struct event *ev)
 {
 	struct ev_fd_entry *e;
-	unsigned before, mask;
-	int fd = ev->ev_fd, r = 0;
+	int fd = ev->ev_fd;
 
 	if (fd < 0) /* a timer with an event mask: nothing to watch */
 		return 0;
@@ -145,27 +235,19 @@ ev_fdmap_add_(struct event_base *base, struct event *ev)
 		event_warnx("event_add: no room for descriptor %d", fd);
 		return -1;
 	}
+	if (comes_back(base, e, ev)) {
+		LIST_INSERT_HEAD(&e->events, ev, ev_.ev_io.ev_io_next);
+		return 0;
+	}
+	disturb(base, fd);
 	if (mixes_edge_and_level(e, ev))
 		return -1;
 	if (!has_room(e)) {
 		event_warnx("event_add: too many events on descriptor %d", fd);
 		return -1;
 	}
-	before = wanted_mask(base, e);
-	count(e, ev->ev_events, 1);
-	mask = wanted_mask(base, e);
-	if (!(ev->ev_flags & EVLIST_KNOWN))
-		r = base->backend->ops->set(
-		    base->backend, fd, mask | AIO_FRESH);
-	else if (mask != before)
-		r = base->backend->ops->set(base->backend, fd, mask);
-	if (r < 0) {
-		count(e, ev->ev_events, -1);
-		errno = -r;
-		event_warn("event_add: %s cannot watch descriptor %d to %s",
-		    base->backend->ops->name, fd, condition_names(mask));
+	if (count_in(base, e, ev) < 0)
 		return -1;
-	}
 	ev->ev_flags |= EVLIST_KNOWN;
 	LIST_INSERT_HEAD(&e->events, ev, ev_.ev_io.ev_io_next);
 	return 0;
@@ -175,18 +257,15 @@ void
 ev_fdmap_del_(struct event_base *base, struct event *ev)
 {
 	struct ev_fd_entry *e = ev_fdmap_find_(base, ev->ev_fd);
-	unsigned before, mask;
 
 	if (e == NULL)
 		return;
-	before = wanted_mask(base, e);
-	count(e, ev->ev_events, -1);
+	disturb(base, ev->ev_fd);
 	LIST_REMOVE(ev, ev_.ev_io.ev_io_next);
-	mask = wanted_mask(base, e);
-	/* Closing the backend withdraws everything in one go. */
-	if (mask != before && !base->closing)
-		base->backend->ops->set(base->backend, ev->ev_fd, mask);
+	uncount(base, e, ev->ev_fd, ev->ev_events);
 }
+
+/* ---- activating */
 
 void
 ev_fdmap_activate_(struct event_base *base, int fd, short events, short also)
@@ -232,7 +311,7 @@ activate_idle(struct event_base *base, struct event *ev, short res)
 	struct event_callback *cb = &ev->ev_evcallback;
 
 	ev->ev_res = res;
-	cb->evcb_flags |= EVLIST_ACTIVE;
+	cb->evcb_flags |= EVLIST_ACTIVE | EVLIST_REPORTED;
 	TAILQ_INSERT_TAIL(ev_queue_of_(base, cb), cb, evcb_active_next);
 }
 
@@ -279,6 +358,7 @@ ev_fdmap_watch_own_(struct event_base *base, int fd)
 
 	if (e == NULL)
 		return -ENOMEM;
+	disturb(base, fd);
 	e->own = true;
 	r = base->backend->ops->set(
 	    base->backend, fd, wanted_mask(base, e) | AIO_FRESH);
@@ -303,31 +383,6 @@ ev_fdmap_unwatch_own_(struct event_base *base, int fd)
 	if (e != NULL)
 		e->own = false;
 	base->backend->ops->set(base->backend, fd, 0);
-}
-
-int
-ev_fdmap_resubmit_(struct event_base *base)
-{
-	size_t chunk, i;
-	int r = 0;
-
-	for (chunk = 0; chunk < base->fds.nchunks; chunk++) {
-		for (i = 0;
-		     base->fds.chunks[chunk] != NULL && i < FDS_PER_CHUNK;
-		     i++) {
-			struct ev_fd_entry *e = &base->fds.chunks[chunk][i];
-			int fd = (int)(chunk * FDS_PER_CHUNK + i), s;
-			unsigned mask = wanted_mask(base, e);
-
-			if (mask == 0)
-				continue;
-			s = base->backend->ops->set(
-			    base->backend, fd, mask | AIO_FRESH);
-			if (s < 0 && r == 0)
-				r = s;
-		}
-	}
-	return r;
 }
 
 int

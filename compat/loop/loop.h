@@ -27,6 +27,8 @@
  * was assigned it has been registered with its descriptor once. Adding it again
  * tells the backend nothing new about the file behind the number. */
 #define EVLIST_KNOWN 0x100
+/* And one of an active event: its descriptor was reported. */
+#define EVLIST_REPORTED 0x200
 
 /* The callback part of an event, under the names that libevent's manuals and
  * tests use for it. */
@@ -61,6 +63,13 @@ struct ev_fd_entry {
 struct ev_fdmap {
 	struct ev_fd_entry **chunks;
 	size_t nchunks;
+};
+
+/* The event whose callback runs, if its descriptor's entry still counts it. */
+struct ev_parting {
+	const struct event *ev; /* may be freed by now; NULL: none */
+	int fd;
+	short events;
 };
 
 struct ev_signals;        /* signal.c */
@@ -131,6 +140,8 @@ struct event_base {
 	LIST_ENTRY(event_base) all; /* report.c */
 	struct ev_live_slot *live;  /* live.c; NULL: not attached */
 
+	struct ev_parting parting; /* fdmap.c */
+
 	/* The lock was given back to wait in the kernel: only then need other
 	 * threads wake the loop. Awake, it looks at everything once more before
 	 * it waits. */
@@ -139,7 +150,7 @@ struct event_base {
 	bool notify_held, notify_due;
 	atomic_uint notifiers;
 
-	char pad_[156];      /* th_notify_fd is at 500 */
+	char pad_[140];      /* th_notify_fd is at 500 */
 	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
 	enum aio_policy policy;
 	int told_trouble;   /* the backend's, as it was last told of */
@@ -252,7 +263,8 @@ ev_queue_count_many_(struct event_base *base, int n)
 static inline void
 ev_queue_count_out_(struct event_base *base, struct event_callback *cb)
 {
-	cb->evcb_flags &= ~(EVLIST_ACTIVE | EVLIST_ACTIVE_LATER);
+	cb->evcb_flags &=
+	    ~(EVLIST_ACTIVE | EVLIST_ACTIVE_LATER | EVLIST_REPORTED);
 	ev_count_sub_(base, cb->evcb_flags);
 	base->n_active--;
 }
@@ -261,6 +273,12 @@ ev_queue_count_out_(struct event_base *base, struct event_callback *cb)
 /* 0, or -1 with a warning logged; the map is unchanged then. */
 int ev_fdmap_add_(struct event_base *base, struct event *ev);
 void ev_fdmap_del_(struct event_base *base, struct event *ev);
+/* The same for an event that was reported and whose callback runs now; but the
+ * backend is not told before the callback, which may add it again, is over. The
+ * caller calls the second then, if the parting is still there. False: not for
+ * such an event. */
+bool ev_fdmap_part_(struct event_base *base, struct event *ev);
+void ev_fdmap_end_parting_(struct event_base *base);
 /* Activates the events of FD that wait for any of EVENTS (EV_*), and tells them
  * of ALSO too if they asked for that (EV_ET, or 0). */
 void ev_fdmap_activate_(
@@ -274,8 +292,6 @@ int ev_fdmap_watch_own_(struct event_base *base, int fd);
 /* It has to be read to become unready (no edges, or users wait on it too). */
 bool ev_fdmap_own_is_level_(struct event_base *base, int fd);
 void ev_fdmap_unwatch_own_(struct event_base *base, int fd);
-/* Asks the backend again for everything. 0, or the first -errno. */
-int ev_fdmap_resubmit_(struct event_base *base);
 void ev_fdmap_free_(struct event_base *base);
 typedef int (*ev_each_fn)(struct event_base *base, struct event *ev, void *arg);
 int ev_fdmap_each_(struct event_base *base, ev_each_fn fn, void *arg);

@@ -10,6 +10,9 @@
 /* Deferred callbacks queued in one pass; more wait for the next one, so that
  * callbacks that schedule each other do not keep descriptors waiting. */
 #define MAX_DEFERRED_PER_PASS 32
+/* An event that fires once and has the first and the last of these, but not the
+ * second, is in nothing but its descriptor's list. */
+#define MAY_PART (EVLIST_REPORTED | EVLIST_TIMEOUT | EVLIST_INSERTED)
 
 void
 ev_queue_remove_(struct event_base *base, struct event_callback *cb)
@@ -212,14 +215,20 @@ retire(
     struct event_base *base, struct ev_cb_queue *q, struct event_callback *cb)
 {
 	struct event *ev = ev_event_of_(cb);
+	const short flags = cb->evcb_flags;
 
 	TAILQ_REMOVE(q, cb, evcb_active_next);
 	ev_queue_count_out_(base, cb);
-	if (!(cb->evcb_flags & EVLIST_INIT) ||
-	    (cb->evcb_flags & EVLIST_FINALIZING) ||
+	if (!(flags & EVLIST_INIT) || (flags & EVLIST_FINALIZING) ||
 	    (ev->ev_events & EV_PERSIST))
 		return;
-	if ((cb->evcb_flags & (EVLIST_TIMEOUT | EVLIST_INSERTED)) ||
+	if ((flags & MAY_PART) == (EVLIST_REPORTED | EVLIST_INSERTED) &&
+	    !ev_debug_mode_on_ && ev_fdmap_part_(base, ev)) {
+		ev->ev_flags &= ~EVLIST_INSERTED;
+		ev_count_sub_(base, flags);
+		return;
+	}
+	if ((flags & (EVLIST_TIMEOUT | EVLIST_INSERTED)) ||
 	    (ev->ev_events & EV_SIGNAL) || ev_debug_mode_on_)
 		ev_event_del_nolock_(ev, EV_DEL_NOBLOCK);
 }
@@ -244,6 +253,8 @@ run_queue(struct event_base *base, struct ev_cb_queue *q, int max,
 		base->current = cb;
 		run_callback(base, cb);
 		base->current = NULL;
+		if (base->parting.ev != NULL)
+			ev_fdmap_end_parting_(base);
 		if (base->current_waiters != 0) {
 			base->current_waiters = 0;
 			ev_cond_broadcast_(base->current_event_cond);
