@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "aio/tsan.h"
 #include "compat/loop/report.h"
 #include "compat/util/str.h"
 
@@ -158,7 +159,7 @@ fill(struct ev_live_file *f, uint64_t pid_namespace)
 	snprintf(f->library, sizeof(f->library), "%s", PACKAGE_VERSION);
 	f->slot[EV_LIVE_SUM].state = EV_LIVE_FREED;
 	/* Pairs with the reader, who believes the rest if this is there. */
-	atomic_thread_fence(memory_order_release);
+	AIO_RELEASE_FENCE();
 	memcpy(f->magic, EV_LIVE_MAGIC, sizeof(f->magic));
 }
 
@@ -192,9 +193,9 @@ write_slot(struct ev_live_slot *slot, const struct event_aio_stats *stats)
 {
 	/* Pairs with the reader's order, see stats_layout.h. */
 	slot->began++;
-	atomic_thread_fence(memory_order_release);
+	AIO_RELEASE_FENCE();
 	memcpy(slot->counters, stats, sizeof(slot->counters));
-	atomic_thread_fence(memory_order_release);
+	AIO_RELEASE_FENCE();
 	slot->ended = slot->began;
 }
 
