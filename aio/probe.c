@@ -156,13 +156,13 @@ try_in_child(struct trial *t)
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	/* No exit signal: no SIGCHLD, and no plain wait() sees it. */
-	pid = clone(child_main, stack + sizeof(stack),
+	pid = aio_sys_clone(child_main, stack + sizeof(stack),
 	    CLONE_VM | CLONE_VFORK | CLONE_FILES, t);
 	if (pid > 0) {
 		while (waitpid(pid, &status, __WCLONE) < 0 && errno == EINTR)
 			continue;
 	} else {
-		fail(t, "clone", -errno);
+		fail(t, "clone", pid);
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	errno = saved_errno;

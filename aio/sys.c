@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "aio/tsan.h"
+
 static int
 answer(long ret)
 {
@@ -147,4 +149,10 @@ aio_sys_pause(unsigned microseconds)
 		sched_yield();
 	else
 		nanosleep(&ts, NULL);
+}
+
+int
+aio_sys_clone(int (*fn)(void *), void *stack_end, int flags, void *arg)
+{
+	return answer(AIO_CLONE(fn, stack_end, flags, arg));
 }

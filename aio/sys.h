@@ -35,6 +35,9 @@ int aio_sys_dup_to(int fd, int number);
 int aio_sys_fstat(int fd, struct stat *st);
 /* 0 without a filter, 2 with one; negative when it cannot be asked. */
 int aio_sys_seccomp_mode(void);
+/* A child that runs FN(ARG) on a stack of its own, and ends with what that
+ * returns. Its number. */
+int aio_sys_clone(int (*fn)(void *), void *stack_end, int flags, void *arg);
 /* Nanoseconds of the monotonic clock. */
 uint64_t aio_sys_now(void);
 /* Gives the processor away for about that long. */

@@ -68,7 +68,7 @@ TESTS += $(aio_tests)
 %C%_t_probe_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_eventfd \
 	-Wl,--wrap=aio_sys_io_submit -Wl,--wrap=aio_sys_io_cancel \
 	-Wl,--wrap=aio_sys_io_getevents -Wl,--wrap=aio_sys_seccomp_mode \
-	-Wl,--wrap=aio_ring_of -Wl,--wrap=aio_ring_read -Wl,--wrap=clone \
+	-Wl,--wrap=aio_ring_of -Wl,--wrap=aio_ring_read -Wl,--wrap=aio_sys_clone \
 	-Wl,--wrap=waitpid -Wl,--wrap=uname
 %C%_t_probe_faults_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 

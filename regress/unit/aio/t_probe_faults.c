@@ -57,8 +57,10 @@ unsigned __real_aio_ring_read(
     struct aio_ring_header *ring, struct io_event *out, unsigned cap);
 unsigned __wrap_aio_ring_read(
     struct aio_ring_header *ring, struct io_event *out, unsigned cap);
-int __real_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
-int __wrap_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+int __real_aio_sys_clone(
+    int (*fn)(void *), void *stack_end, int flags, void *arg);
+int __wrap_aio_sys_clone(
+    int (*fn)(void *), void *stack_end, int flags, void *arg);
 pid_t __real_waitpid(pid_t pid, int *status, int options);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
 int __real_uname(struct utsname *u);
@@ -129,13 +131,11 @@ __wrap_aio_ring_read(
 }
 
 int
-__wrap_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
+__wrap_aio_sys_clone(int (*fn)(void *), void *stack_end, int flags, void *arg)
 {
-	if (f.no_clone) {
-		errno = EAGAIN;
-		return -1;
-	}
-	return __real_clone(fn, stack, flags, arg);
+	if (f.no_clone)
+		return -EAGAIN;
+	return __real_aio_sys_clone(fn, stack_end, flags, arg);
 }
 
 pid_t
