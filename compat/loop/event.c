@@ -198,6 +198,15 @@ ev_event_add_nolock_(struct event *ev, const struct timeval *tv, bool absolute)
 	return 0;
 }
 
+/* What is not just watched: a signal's callback may be counting its calls. */
+static inline bool
+is_to_watch(const struct event *ev)
+{
+	return (ev->ev_events & (IO_EVENTS | EV_SIGNAL)) != 0 &&
+	       (!(ev->ev_flags & EVLIST_INSERTED) ||
+		   (ev->ev_events & EV_SIGNAL));
+}
+
 /* The most frequent use of a timeout: it runs, and gets more time before it is
  * over, as with each byte that a connection moves. The heap need not hear of it
  * (heap.h). Calls nothing, multiplies and divides nothing: with many timeouts
@@ -207,36 +216,33 @@ static inline bool
 push_back(
     const struct event_base *base, struct event *ev, const struct timeval *tv)
 {
-	time_t sec;
-	suseconds_t usec;
+	uint64_t sec, usec;
 
 	if ((ev->ev_flags & (EVLIST_TIMEOUT | EVLIST_ACTIVE |
 				EVLIST_ACTIVE_LATER | EVLIST_FINALIZING)) !=
 		EVLIST_TIMEOUT ||
-	    (!(ev->ev_flags & EVLIST_INSERTED) &&
-		(ev->ev_events & (IO_EVENTS | EV_SIGNAL))) ||
-	    (ev->ev_events & EV_SIGNAL) || !base->time_cached ||
-	    ev_debug_mode_on_)
+	    is_to_watch(ev) || !base->time_cached || ev_debug_mode_on_)
 		return false;
 	/* Not of a common timeout's queue, neither before nor after: that has
 	 * marks above the microseconds. */
 	if ((uint64_t)tv->tv_usec >= USEC_PER_SEC ||
-	    (uint64_t)ev->ev_timeout.tv_usec >= USEC_PER_SEC ||
-	    (uint64_t)tv->tv_sec > MIN_HEAP_MAX_SEC / 2)
+	    (uint64_t)ev->ev_timeout.tv_usec >= USEC_PER_SEC)
 		return false;
-	sec = base->now.tv_sec + tv->tv_sec;
-	usec = base->now.tv_usec + tv->tv_usec;
+	usec = (uint64_t)base->now.tv_usec + (uint64_t)tv->tv_usec;
+	sec = (uint64_t)base->now.tv_sec + (uint64_t)tv->tv_sec;
 	if (usec >= USEC_PER_SEC) {
 		usec -= USEC_PER_SEC;
 		sec++;
 	}
-	if (sec < ev->ev_timeout.tv_sec ||
-	    (sec == ev->ev_timeout.tv_sec && usec < ev->ev_timeout.tv_usec))
+	/* Beyond the end of time it comes out as before. */
+	if ((time_t)sec < ev->ev_timeout.tv_sec ||
+	    ((time_t)sec == ev->ev_timeout.tv_sec &&
+		(suseconds_t)usec < ev->ev_timeout.tv_usec))
 		return false;
 	if (ev->ev_closure == EV_CLOSURE_PERSIST)
 		ev->ev_.ev_io.ev_timeout = *tv;
-	ev->ev_timeout.tv_sec = sec;
-	ev->ev_timeout.tv_usec = usec;
+	ev->ev_timeout.tv_sec = (time_t)sec;
+	ev->ev_timeout.tv_usec = (suseconds_t)usec;
 	return true;
 }
 

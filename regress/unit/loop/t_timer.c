@@ -566,6 +566,27 @@ set_again(struct event_base *base, struct event *ev, int64_t from_us,
 	event_base_assert_ok_(base);
 }
 
+/* Beyond the end of time is as good as never. */
+static void
+set_beyond(struct event_base *base, struct event *ev)
+{
+	static const time_t secs[] = {MIN_HEAP_MAX_SEC / 2, MIN_HEAP_MAX_SEC,
+	    MIN_HEAP_MAX_SEC + 1, INT64_MAX - 2000000, INT64_MAX};
+	const struct timeval ten = {10, 0};
+	size_t i;
+
+	for (i = 0; i < sizeof(secs) / sizeof(secs[0]); i++) {
+		const struct timeval tv = {secs[i], 999999};
+
+		event_del(ev);
+		event_add(ev, &ten);
+		event_add(ev, &tv);
+		assert_true(min_heap_key_(&ev->ev_timeout) / 1000000 >=
+			    MIN_HEAP_MAX_SEC / 2);
+		event_base_assert_ok_(base);
+	}
+}
+
 static void
 set_often(evutil_socket_t fd, short what, void *arg)
 {
@@ -585,8 +606,10 @@ set_often(evutil_socket_t fd, short what, void *arg)
 				set_again(base, ev[j], from_us, &times[i]);
 		}
 	}
-	event_free(ev[0]);
-	event_free(ev[1]);
+	for (j = 0; j < 2; j++) {
+		set_beyond(base, ev[j]);
+		event_free(ev[j]);
+	}
 }
 
 /* To the microsecond, be it later or earlier than before, with every carry. */
