@@ -202,6 +202,23 @@ refused_during_sleep(void **state)
 	close(late[1]);
 }
 
+/* A poll in flight of an interest that is edge-triggered from now on: it is
+ * taken back, epoll reports instead, and once. */
+static void
+becomes_edge_triggered(void **state)
+{
+	open_readers(false);
+	assert_int_equal(stats().in_flight, 2);
+	want(b, one[0], AIO_READ | AIO_EDGE);
+	assert_int_equal(stats().in_flight, 1);
+	put(one[1], 1);
+	hear(b, one[0], AIO_READ);
+	hear_nothing(b, one[0]);
+	put(one[1], 1);
+	hear(b, one[0], AIO_READ);
+	assert_int_equal(stats().in_flight, 1);
+}
+
 /* A loop that never sleeps lets the kernel's worker in now and then: by a yield
  * where epoll has a part, by a rest where AIO has all. One that sleeps, and one
  * with nothing in flight, need not. */
@@ -241,6 +258,7 @@ main(void)
 	    CASE(both_directions),
 	    CASE(reader_joins_closed),
 	    CASE(refused_during_sleep),
+	    CASE(becomes_edge_triggered),
 	    CASE(lets_workers_in),
 	};
 
