@@ -70,18 +70,6 @@ aio_flight_open(struct aio_flight *f, bool user_ring)
 	return 0;
 }
 
-bool
-aio_flight_can_arm(const struct aio_flight *f)
-{
-	return f->ctx != NULL && f->lost == 0;
-}
-
-bool
-aio_flight_is_full(const struct aio_flight *f)
-{
-	return f->in_flight >= f->limit;
-}
-
 static void
 give_up(struct aio_flight *f, const char *where, int err)
 {

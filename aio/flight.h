@@ -43,9 +43,17 @@ void aio_flight_close(struct aio_flight *f);
  * slots' polls are IDLE afterwards. */
 void aio_flight_abandon(struct aio_flight *f);
 
-bool aio_flight_can_arm(const struct aio_flight *f);
+static inline bool
+aio_flight_can_arm(const struct aio_flight *f)
+{
+	return f->ctx != NULL && f->lost == 0;
+}
 /* Is the ring so full that idle interest should go elsewhere? */
-bool aio_flight_is_full(const struct aio_flight *f);
+static inline bool
+aio_flight_is_full(const struct aio_flight *f)
+{
+	return f->in_flight >= f->limit;
+}
 
 /* Queues a poll of the slot's DIR for CONDS; submitted when the batch is full
  * or by flush(). can_arm() holds. False: it is not possible for this one: in

@@ -73,12 +73,11 @@ aio_slots_make(struct aio_slots *s, int fd)
 }
 
 struct aio_polls *
-aio_slots_need_polls(struct aio_slots *s, struct aio_slot *slot)
+aio_slots_make_polls(struct aio_slots *s, struct aio_slot *slot)
 {
 	struct aio_polls **group = aio_slots_group(s, slot);
 
-	if (*group == NULL)
-		*group = aio_mem_zalloc(AIO_GROUP_SLOTS * sizeof(**group));
+	*group = aio_mem_zalloc(AIO_GROUP_SLOTS * sizeof(**group));
 	return aio_slots_polls(s, slot);
 }
 
@@ -130,18 +129,6 @@ uint64_t
 aio_cookie(int fd, enum aio_direction dir, uint32_t generation)
 {
 	return (uint64_t)generation << 33 | (uint64_t)dir << 32 | (uint32_t)fd;
-}
-
-struct aio_polls *
-aio_cookie_find(
-    const struct aio_slots *s, uint64_t cookie, struct aio_slot **out)
-{
-	struct aio_slot *slot = aio_slots_find(s, (int)(uint32_t)cookie);
-
-	if (slot == NULL)
-		return NULL;
-	*out = slot;
-	return aio_slots_polls(s, slot);
 }
 
 static void

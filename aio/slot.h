@@ -191,8 +191,17 @@ aio_slots_polls(const struct aio_slots *s, const struct aio_slot *slot)
 }
 
 /* The same, made if it does not exist; NULL: no memory. */
-struct aio_polls *aio_slots_need_polls(
+struct aio_polls *aio_slots_make_polls(
     struct aio_slots *s, struct aio_slot *slot);
+static inline struct aio_polls *
+aio_slots_need_polls(struct aio_slots *s, struct aio_slot *slot)
+{
+	struct aio_polls *polls = aio_slots_polls(s, slot);
+
+	return __builtin_expect(polls != NULL, 1)
+		   ? polls
+		   : aio_slots_make_polls(s, slot);
+}
 /* Calls FN for each slot that exists. */
 void aio_slots_each(struct aio_slots *s,
     void (*fn)(struct aio_slot *slot, void *arg), void *arg);
@@ -264,8 +273,17 @@ aio_cookie_dir(uint64_t cookie)
 {
 	return (enum aio_direction)(cookie >> 32 & 1);
 }
-struct aio_polls *aio_cookie_find(
-    const struct aio_slots *s, uint64_t cookie, struct aio_slot **slot);
+static inline struct aio_polls *
+aio_cookie_find(
+    const struct aio_slots *s, uint64_t cookie, struct aio_slot **out)
+{
+	struct aio_slot *slot = aio_slots_find(s, (int)(uint32_t)cookie);
+
+	if (slot == NULL)
+		return NULL;
+	*out = slot;
+	return aio_slots_polls(s, slot);
+}
 
 /* IDLE -> ARMED; fills the iocb of DIR for CONDS. */
 struct iocb *aio_slot_arm(struct aio_slot *slot, struct aio_polls *polls,
