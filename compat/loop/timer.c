@@ -20,24 +20,26 @@
 
 /* ---- the clock */
 
-static int64_t
-read_clock_us(clockid_t clock)
+static struct timeval
+read_clock(clockid_t clock)
 {
 	struct timespec ts;
 
 	clock_gettime(clock, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	return (struct timeval){ts.tv_sec, ts.tv_nsec / 1000};
 }
 
 static void
 read_clocks(struct event_base *base)
 {
-	base->now_us = read_clock_us(CLOCK_MONOTONIC);
-	base->now = ev_timeval_of_us_(base->now_us);
+	struct timeval wall;
+
+	base->now = read_clock(CLOCK_MONOTONIC);
+	base->now_us = min_heap_key_(&base->now);
 	if (base->wall_synced_us == 0 ||
 	    base->now_us - base->wall_synced_us > WALL_SYNC_US) {
-		base->wall_minus_mono_us =
-		    read_clock_us(CLOCK_REALTIME) - base->now_us;
+		wall = read_clock(CLOCK_REALTIME);
+		base->wall_minus_mono_us = min_heap_key_(&wall) - base->now_us;
 		base->wall_synced_us = base->now_us;
 	}
 }
