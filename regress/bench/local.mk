@@ -30,7 +30,7 @@ bench_programs = %D%/w_readers %D%/w_churn %D%/w_readd %D%/w_toggle \
 bench_by_hand = %D%/w_readers-epoll %D%/w_churn-epoll %D%/w_readd-epoll \
 	%D%/w_toggle-epoll %D%/w_conn-epoll %D%/w_server-epoll %D%/w_readers-aio \
 	%D%/w_churn-aio %D%/w_readd-aio %D%/w_toggle-aio %D%/w_conn-aio \
-	%D%/w_server-aio
+	%D%/w_server-aio %D%/w_wake-epoll
 bench_libev = %D%/w_readers-libev %D%/w_churn-libev %D%/w_readd-libev \
 	%D%/w_toggle-libev %D%/w_conn-libev %D%/w_server-libev %D%/w_timers-libev \
 	%D%/w_wake-libev
@@ -132,6 +132,8 @@ CLEANFILES += $(EXTRA_PROGRAMS)
 %C%_w_wake_SOURCES = %D%/w_wake.c $(bench_common) $(bench_loop)
 %C%_w_wake_CPPFLAGS = $(bench_cppflags)
 %C%_w_wake_LDFLAGS = $(bench_threads)
+%C%_w_wake_epoll_SOURCES = %D%/w_wake.c $(bench_common) $(bench_loop)
+%C%_w_wake_epoll_CPPFLAGS = $(bench_cppflags) -DLOOP_EPOLL
 %C%_w_wake_libev_SOURCES = %D%/w_wake.c $(bench_common) $(bench_loop)
 %C%_w_wake_libev_CPPFLAGS = $(bench_cppflags) -DLOOP_LIBEV
 %C%_w_wake_libev_LDFLAGS = $(bench_libev_ldflags)

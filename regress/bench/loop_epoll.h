@@ -5,6 +5,12 @@
 #define BENCH_LOOP_EPOLL_H
 
 #include <sys/epoll.h>
+#ifdef LOOP_THREADS
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <unistd.h>
+#endif
 
 #define LOOP_NAME "epoll"
 
@@ -114,11 +120,13 @@ loop_wait(int timeout)
 	}
 }
 
+#ifndef LOOP_THREADS
 static inline void
 loop_pass(void)
 {
 	loop_wait(-1);
 }
+#endif
 
 static inline void
 loop_poll(void)
@@ -208,5 +216,98 @@ duplex_fd(const struct duplex *d)
 {
 	return d->w.fd;
 }
+
+/* ---- wakes: a queue and its lock, and an eventfd for a loop that sleeps */
+
+#ifdef LOOP_THREADS
+#define LOOP_ONLY_WAKES
+#define WAKE_ENTRY(name)                                                       \
+	static void name##_entry(struct wake *w)                               \
+	{                                                                      \
+		name(w);                                                       \
+	}
+
+struct wake {
+	STAILQ_ENTRY(wake) next;
+	void (*entry)(struct wake *);
+	bool sent;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	STAILQ_HEAD(, wake) queue;
+	struct watch bell;
+	bool asleep;
+} wakes = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .queue = STAILQ_HEAD_INITIALIZER(wakes.queue),
+};
+
+static inline void
+wake_init(struct wake *w, void (*entry)(struct wake *))
+{
+	w->entry = entry;
+}
+
+/* By any thread. The bell is rung without the lock, which the loop wants. */
+static inline void
+wake_send(struct wake *w)
+{
+	const uint64_t one = 1;
+	bool ring;
+
+	pthread_mutex_lock(&wakes.lock);
+	if (!w->sent)
+		STAILQ_INSERT_TAIL(&wakes.queue, w, next);
+	w->sent = true;
+	ring = wakes.asleep;
+	wakes.asleep = false;
+	pthread_mutex_unlock(&wakes.lock);
+	if (ring)
+		bench_must(write(watch_fd(&wakes.bell), &one, sizeof(one)) ==
+			       sizeof(one),
+		    "wake");
+}
+
+/* Edges: it need not be read. */
+static void
+bell_entry(struct watch *w, uint32_t events)
+{
+	(void)w;
+	(void)events;
+}
+
+static inline void
+loop_stay(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	bench_must(fd >= 0, "eventfd");
+	watch_init(&wakes.bell, fd, WATCH_READ, bell_entry);
+	watch_want(&wakes.bell, EPOLLIN | EPOLLET);
+}
+
+static inline void
+loop_pass(void)
+{
+	struct wake *w;
+	bool idle;
+
+	pthread_mutex_lock(&wakes.lock);
+	idle = wakes.asleep = STAILQ_EMPTY(&wakes.queue);
+	pthread_mutex_unlock(&wakes.lock);
+	loop_wait(idle ? -1 : 0);
+	pthread_mutex_lock(&wakes.lock);
+	wakes.asleep = false;
+	while ((w = STAILQ_FIRST(&wakes.queue)) != NULL) {
+		STAILQ_REMOVE_HEAD(&wakes.queue, next);
+		w->sent = false;
+		pthread_mutex_unlock(&wakes.lock);
+		w->entry(w);
+		pthread_mutex_lock(&wakes.lock);
+	}
+	pthread_mutex_unlock(&wakes.lock);
+}
+#endif
 
 #endif
