@@ -3,6 +3,8 @@
 
 #define GUARD_S 6 /* what takes longer is lost */
 
+int torture_bev_options;
+
 static void
 guard_is_up(evutil_socket_t fd, short what, void *arg)
 {

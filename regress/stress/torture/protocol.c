@@ -251,11 +251,14 @@ void
 torture_prepare_protocols(void)
 {
 	evutil_secure_rng_init();
+	torture_prepare_names();
 }
 
 const struct scenario protocol_scenarios[] = {
     {"dns", dns},
+    {"names", torture_names},
     {"http", http},
+    {"rpc", torture_rpc},
     {"tags", tags},
     {NULL, NULL},
 };

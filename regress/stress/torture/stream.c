@@ -15,7 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LEN 150000
+#define LEN     150000
+#define OPTIONS (BEV_OPT_CLOSE_ON_FREE | torture_bev_options)
 
 static char data[LEN];
 static FILE *file;
@@ -94,8 +95,8 @@ pair(struct torture *t)
 	struct end a = {.t = t}, b = {.t = t};
 	struct bufferevent *bev[2];
 
-	NEED(t,
-	    bufferevent_pair_new(t->base, BEV_OPT_DEFER_CALLBACKS, bev) == 0);
+	NEED(t, bufferevent_pair_new(t->base,
+		    BEV_OPT_DEFER_CALLBACKS | torture_bev_options, bev) == 0);
 	a.bev = bev[0];
 	b.bev = bev[1];
 	NEED(t, begin(t, &a, bev[0]));
@@ -130,15 +131,15 @@ sockets(struct torture *t)
 	cfg = ev_token_bucket_cfg_new(
 	    40000, 80000, EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, &tick);
 	NEED(t, cfg != NULL);
-	a.bev = bufferevent_socket_new(t->base, fd[0], BEV_OPT_CLOSE_ON_FREE);
+	a.bev = bufferevent_socket_new(t->base, fd[0], OPTIONS);
 	NEED(t, a.bev != NULL);
 	fd[0] = -1;
 	NEED(t, begin(t, &a, a.bev));
-	under = bufferevent_socket_new(t->base, fd[1], BEV_OPT_CLOSE_ON_FREE);
+	under = bufferevent_socket_new(t->base, fd[1], OPTIONS);
 	NEED(t, under != NULL);
 	fd[1] = -1;
 	filter = bufferevent_filter_new(
-	    under, pass_on, pass_on, BEV_OPT_CLOSE_ON_FREE, NULL, NULL);
+	    under, pass_on, pass_on, OPTIONS, NULL, NULL);
 	NEED(t, filter != NULL);
 	under = NULL;
 	b.bev = filter;
@@ -173,8 +174,7 @@ welcome(struct evconnlistener *lev, evutil_socket_t fd, struct sockaddr *sa,
 
 	(void)sa;
 	(void)len;
-	bev = bufferevent_socket_new(
-	    evconnlistener_get_base(lev), fd, BEV_OPT_CLOSE_ON_FREE);
+	bev = bufferevent_socket_new(evconnlistener_get_base(lev), fd, OPTIONS);
 	if (bev == NULL)
 		close(fd);
 	if (!begin(d->t, &d->guest, bev))
@@ -208,7 +208,7 @@ knock(struct torture *t)
 	evconnlistener_set_error_cb(lev, door_trouble);
 	NEED(t, getsockname(evconnlistener_get_fd(lev), (struct sockaddr *)&sin,
 		    &len) == 0);
-	a.bev = bufferevent_socket_new(t->base, -1, BEV_OPT_CLOSE_ON_FREE);
+	a.bev = bufferevent_socket_new(t->base, -1, OPTIONS);
 	NEED(t, a.bev != NULL && begin(t, &a, a.bev));
 	NEED(t, bufferevent_socket_connect(
 		    a.bev, (struct sockaddr *)&sin, sizeof(sin)) == 0);
@@ -248,11 +248,11 @@ files(struct torture *t)
 		evbuffer_file_segment_free(seg);
 		seg = NULL;
 	}
-	a.bev = bufferevent_socket_new(t->base, fd[0], BEV_OPT_CLOSE_ON_FREE);
+	a.bev = bufferevent_socket_new(t->base, fd[0], OPTIONS);
 	NEED(t, a.bev != NULL);
 	fd[0] = -1;
 	NEED(t, begin(t, &a, a.bev));
-	b.bev = bufferevent_socket_new(t->base, fd[1], BEV_OPT_CLOSE_ON_FREE);
+	b.bev = bufferevent_socket_new(t->base, fd[1], OPTIONS);
 	NEED(t, b.bev != NULL);
 	fd[1] = -1;
 	NEED(t, begin(t, &b, b.bev));
@@ -278,7 +278,7 @@ tls_end(struct torture *t, bool server, int fd)
 
 	return bufferevent_openssl_socket_new(t->base, fd, ssl,
 	    server ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING,
-	    BEV_OPT_CLOSE_ON_FREE);
+	    OPTIONS);
 }
 
 static void

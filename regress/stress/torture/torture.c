@@ -1,16 +1,18 @@
-/* torture [-v] [-p POLICY] [-e EVERY] [SCENARIO...]
+/* torture [-lv] [-p POLICY] [-e EVERY] [SCENARIO...]
  *
  * Each scenario is run once to count its system calls and allocations, and then
  * again for each of them, which fails: every system call with each error that
  * fits it, once, and where it can be so from there on for good. The scenario
  * has to get along, or to be told; nothing may be lost in silence, leak, crash
- * or hang. With -e N only each Nth of a kind is tried. Last line: N passed, N
- * failed, N skipped. */
+ * or hang. With -e N only each Nth of a kind is tried, with -l there are locks.
+ * Last line: N passed, N failed, N skipped. */
 #include "torture.h"
 #include "faults.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <event2/bufferevent.h>
+#include <event2/thread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +74,7 @@ run(const struct scenario *s, const struct fault_plan *plan)
 {
 	struct torture t = {0};
 	int fds = count_fds();
+	long blocks = fault_blocks();
 
 	event_set_log_callback(note_log);
 	fault_begin(plan);
@@ -85,7 +88,7 @@ run(const struct scenario *s, const struct fault_plan *plan)
 	report->kind = fault_kind();
 	report->calls = fault_calls();
 	report->allocations = fault_allocations();
-	report->blocks = fault_blocks();
+	report->blocks = fault_blocks() - blocks;
 	report->fds = count_fds() - fds;
 	/* For what never works again, words will do. */
 	if (!t.done && !t.refused && (!plan->for_good || !report->said[0]))
@@ -247,10 +250,13 @@ main(int argc, char **argv)
 	size_t i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "e:p:v")) != -1) {
+	while ((opt = getopt(argc, argv, "e:lp:v")) != -1) {
 		switch (opt) {
 		case 'e':
 			every = (unsigned)atoi(optarg);
+			break;
+		case 'l':
+			torture_bev_options = BEV_OPT_THREADSAFE;
 			break;
 		case 'p':
 			policy = optarg;
@@ -260,7 +266,7 @@ main(int argc, char **argv)
 			break;
 		default:
 			fprintf(stderr,
-			    "usage: torture [-v] [-p POLICY] [-e EVERY] "
+			    "usage: torture [-lv] [-p POLICY] [-e EVERY] "
 			    "[SCENARIO...]\n");
 			return 2;
 		}
@@ -274,6 +280,8 @@ main(int argc, char **argv)
 	if (report == MAP_FAILED)
 		return 2;
 	fault_init();
+	if (torture_bev_options != 0 && evthread_use_pthreads() != 0)
+		return 2;
 	torture_prepare_streams();
 	torture_prepare_protocols();
 	for (i = 0; i < 3; i++) {

@@ -24,6 +24,14 @@ struct scenario {
 extern const struct scenario loop_scenarios[], stream_scenarios[],
     protocol_scenarios[];
 
+/* Of every bufferevent: BEV_OPT_THREADSAFE where there are locks. */
+extern int torture_bev_options;
+
+/* Of protocol_scenarios, in files of their own. */
+void torture_names(struct torture *t);
+void torture_rpc(struct torture *t);
+void torture_prepare_names(void);
+
 /* In the parent, once: what the scenarios share (keys, a file). */
 void torture_prepare_streams(void);
 void torture_prepare_protocols(void);
