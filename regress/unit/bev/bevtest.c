@@ -193,3 +193,26 @@ send_all(int fd, size_t from, size_t n)
 	}
 	return sent;
 }
+
+struct bufferevent *
+new_sock_bev(struct world *w, int options, struct calls *calls)
+{
+	struct bufferevent *bev =
+	    bufferevent_socket_new(w->base, w->fd[0], options);
+
+	assert_non_null(bev);
+	log_calls(bev, calls);
+	return bev;
+}
+
+bool
+write_is_polled(struct bufferevent *bev)
+{
+	return event_pending(&bev->ev_write, EV_WRITE, NULL) != 0;
+}
+
+bool
+read_is_polled(struct bufferevent *bev)
+{
+	return event_pending(&bev->ev_read, EV_READ, NULL) != 0;
+}

@@ -44,6 +44,12 @@ struct calls {
 /* Sets callbacks that count in CALLS. */
 void log_calls(struct bufferevent *bev, struct calls *calls);
 
+/* On w->fd[0], with these callbacks. */
+struct bufferevent *new_sock_bev(
+    struct world *w, int options, struct calls *calls);
+bool write_is_polled(struct bufferevent *bev);
+bool read_is_polled(struct bufferevent *bev);
+
 /* Passes without waiting, until nothing is ready. */
 void run_ready(struct world *w);
 
@@ -64,5 +70,8 @@ void check_stream(const void *data, size_t from, size_t n);
 /* What can be read from FD at once, checked against the stream from *AT. */
 void drain_fd(int fd, size_t *at);
 size_t send_all(int fd, size_t from, size_t n);
+
+#define WORLD(test)                                                            \
+	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 #endif

@@ -491,9 +491,6 @@ setfd_cancels_the_lookup(void **state)
 	assert_int_equal(calls.n_event, 0);
 }
 
-#define WORLD(test)                                                            \
-	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
-
 int
 main(void)
 {

@@ -415,9 +415,6 @@ filters_stack(void **state)
 	run_until(w, f.n_freed == 1 && g.n_freed == 1);
 }
 
-#define WORLD(test)                                                            \
-	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
-
 int
 main(void)
 {

@@ -317,9 +317,6 @@ connects(void **state)
 	close(server);
 }
 
-#define WORLD(test)                                                            \
-	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
-
 int
 main(void)
 {

@@ -400,9 +400,6 @@ group_is_configured(void **state)
 	free_group(w, &t);
 }
 
-#define WORLD(test)                                                            \
-	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
-
 int
 main(void)
 {

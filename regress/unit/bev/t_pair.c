@@ -218,9 +218,6 @@ ping_pong(void **state)
 	free_pair(&two);
 }
 
-#define WORLD(test)                                                            \
-	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
-
 int
 main(void)
 {

@@ -370,9 +370,6 @@ group_between_threads(void **state)
 	ev_token_bucket_cfg_free(cfg);
 }
 
-#define WORLD(test)                                                            \
-	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
-
 int
 main(void)
 {
