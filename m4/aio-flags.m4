@@ -49,6 +49,9 @@ AC_DEFUN([AIO_ARG_SANITIZERS], [
   AS_CASE([$enable_sanitizers], [''|no], [],
     [yes], [AC_MSG_ERROR([--enable-sanitizers wants a list])],
     [AIO_SAN="-fsanitize=$enable_sanitizers -fno-omit-frame-pointer"
+     dnl Undefined behaviour ends a test, as what the others find does.
+     AS_CASE([,$enable_sanitizers,], [*,undefined,*],
+       [AIO_SAN="$AIO_SAN -fno-sanitize-recover=undefined"])
      aio_saved=$CFLAGS; CFLAGS="$CFLAGS $AIO_SAN"
      AC_MSG_CHECKING([whether $CC links with -fsanitize=$enable_sanitizers])
      AC_LINK_IFELSE([AC_LANG_PROGRAM()], [AC_MSG_RESULT([yes])],

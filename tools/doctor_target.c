@@ -21,11 +21,11 @@ advice_on_problem(enum program_problem problem)
 {
 	static const char *const advice[] = {
 	    [PROGRAM_PRIVILEGED] =
-		"'libevent-aio system on' or the packages that replace the "
-		"system's libevent reach it: they need no environment.",
+		("'libevent-aio system on' or the packages that replace the "
+		 "system's libevent reach it: they need no environment."),
 	    [PROGRAM_UNREADABLE] = "Ask as a user who may read it.",
-	    [PROGRAM_STATIC] = "It has to be linked anew, with shared "
-			       "libraries.",
+	    [PROGRAM_STATIC] =
+		"It has to be linked anew, with shared libraries.",
 	    [PROGRAM_OTHER_ARCH] =
 		"It needs a libevent-aio of its own architecture.",
 	    [PROGRAM_OTHER_LOADER] =

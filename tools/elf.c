@@ -18,6 +18,7 @@
 static unsigned
 own_machine(void)
 {
+	/* NOLINTNEXTLINE(bugprone-reserved-identifier): the linker's name */
 	extern const ElfW(Ehdr) __ehdr_start
 	    __attribute__((visibility("hidden")));
 

@@ -120,6 +120,7 @@ line(struct screen *s, const char *format, ...)
 	if (s->row >= s->rows)
 		return;
 	va_start(ap, format);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.*): it is, the line before */
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	/* No line feed after the last row: it would scroll. */
