@@ -13,8 +13,8 @@
 #define ROUNDS 3000
 #define PINGS  2000
 #define KINDS  5
-#define QUEUED 4 /* the index of the kind of which the kernel keeps each one   \
-		  */
+/* The index of the kind of which the kernel keeps each one. */
+#define QUEUED 4
 
 struct storm {
 	int sent[KINDS]; /* counted before it is sent */
