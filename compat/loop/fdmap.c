@@ -142,11 +142,13 @@ condition_names(unsigned mask)
 bool
 ev_fdmap_part_(struct event_base *base, struct event *ev)
 {
-	if (!base->backend->lenient ||
+	if (!base->parting.possible || !base->backend->lenient ||
 	    (ev->ev_events & ~EV_FINALIZE) != EV_READ)
 		return false;
 	LIST_REMOVE(ev, ev_.ev_io.ev_io_next);
-	base->parting = (struct ev_parting){ev, ev->ev_fd, ev->ev_events};
+	base->parting.ev = ev;
+	base->parting.fd = ev->ev_fd;
+	base->parting.events = ev->ev_events;
 	return true;
 }
 

@@ -70,6 +70,9 @@ struct ev_parting {
 	const struct event *ev; /* may be freed by now; NULL: none */
 	int fd;
 	short events;
+	/* All that is active was reported by the last wait, so that nothing of
+	 * it is in flight. */
+	bool possible;
 };
 
 struct ev_signals;        /* signal.c */

@@ -42,6 +42,7 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 	int r;
 
 	base->passes++;
+	base->parting.possible = base->n_active == 0;
 	r = b->ops->prepare(b);
 	if (r < 0)
 		goto fail;

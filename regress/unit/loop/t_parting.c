@@ -343,6 +343,58 @@ added_by_another_thread(struct event_base *b)
 	tear_down();
 }
 
+static int late_pair[2];
+
+static void
+take_from_the_other(evutil_socket_t fd, short what, void *arg)
+{
+	get(late_pair[0]);
+	other_calls++;
+}
+
+static void
+close_it(void)
+{
+	char c;
+
+	close(pair[0]);
+	/* The peer hears of it now, not when the callback is over. */
+	assert_int_equal(read(pair[1], &c, 1), 0);
+}
+
+/* Reported, then left for another pass, in which what was to be read is gone:
+ * the kernel polls for it again when the callback runs at last. */
+static void
+test_left_for_another_pass(void **state)
+{
+	struct event_config *cfg = event_config_new();
+	int fds[2];
+
+	assert_int_equal(
+	    event_config_set_max_dispatch_interval(cfg, NULL, 1, 0), 0);
+	assert_int_equal(event_config_set_aio_policy(cfg, EVENT_AIO_ALWAYS), 0);
+	base = event_base_new_with_config(cfg);
+	event_config_free(cfg);
+	assert_non_null(base);
+	make_pair(fds);
+	event_assign(&other, base, fds[0], EV_READ, take_from_the_other, NULL);
+	assert_int_equal(event_add(&other, NULL), 0);
+	set_up(base, close_it);
+	memcpy(late_pair, pair, sizeof(pair));
+	look(); /* what is polled by AIO is reported in this order */
+	put(fds[1]);
+	put(pair[1]);
+	event_base_loop(base, EVLOOP_ONCE);
+	while (calls == 0)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(other_calls, 1);
+	event_del(&ev);
+	close(pair[1]);
+	close(fds[0]);
+	close(fds[1]);
+	event_base_free(base);
+}
+
 /* What it is for: going and coming costs no call of the kernel, but for one now
  * and then that makes sure of the file. */
 static void
@@ -394,6 +446,7 @@ main(void)
 	    cmocka_unit_test(test_assigned_in_its_callback),
 	    cmocka_unit_test(test_through_a_fork),
 	    cmocka_unit_test(test_added_by_another_thread),
+	    cmocka_unit_test(test_left_for_another_pass),
 	    cmocka_unit_test(test_costs_no_call),
 	};
 
