@@ -87,16 +87,16 @@ struct aio_ops {
 	 * May be called in a forked child. Not while another thread sleeps. */
 	void (*close)(struct aio_backend *b);
 
-	/* From now on MASK (AIO_COND, AIO_EDGE, AIO_FRESH) is wanted of FD; 0
-	 * withdraws. Locked. The caller needs no knowledge of add, modify and
-	 * delete. Withdrawing acts at once on a poll in flight: when set()
-	 * returns, close(fd) releases the file (without AIO_CAP_LIVE: unless
-	 * another thread sleeps). Other changes may wait for the next
-	 * prepare().
-	 * Returns 0, or -errno with the former interest unchanged: -EBADF,
-	 * -EPERM (a file that cannot be watched by this backend), -ENOMEM.
-	 * Withdrawing never fails. poll and select take numbers that are not
-	 * open: poll reports them ready, select's collect() answers -EBADF. */
+	/* From now on MASK (AIO_COND and modifiers; AIO_AGAIN only where the
+	 * backend is lenient) is wanted of FD; 0 withdraws. Locked. The caller
+	 * needs no knowledge of add, modify and delete. Withdrawing acts at
+	 * once on a poll in flight: when set() returns, close(fd) releases the
+	 * file (without AIO_CAP_LIVE: unless another thread sleeps). Other
+	 * changes may wait for the next prepare(). Returns 0, or -errno with
+	 * the former interest unchanged: -EBADF, -EPERM (a file that cannot be
+	 * watched by this backend), -ENOMEM. Withdrawing never fails. poll and
+	 * select take numbers that are not open: poll reports them ready,
+	 * select's collect() answers -EBADF. */
 	int (*set)(struct aio_backend *b, int fd, unsigned mask);
 
 	/* Locked, by the thread that will sleep. Settles changes, then returns
