@@ -53,9 +53,9 @@ enum {
 
 /* What the deferred pass of a bufferevent has to do. */
 enum {
-	EV_BEV_TODO_WORK = 0x01, /* ops->work */
-	EV_BEV_TODO_READCB = 0x02,
-	EV_BEV_TODO_WRITECB = 0x04,
+	EV_BEV_DUE_WORK = 0x01, /* ops->work */
+	EV_BEV_DUE_READCB = 0x02,
+	EV_BEV_DUE_WRITECB = 0x04,
 };
 
 /* IDLE -> PENDING (connect was started) -> IDLE (result told to the eventcb)
@@ -95,7 +95,7 @@ struct bufferevent_ops {
 	/* The user removed bytes from the input; called only while there is a
 	 * high watermark. NULL: nothing. */
 	void (*input_drained)(struct bev_private *b);
-	/* EV_BEV_TODO_WORK in the deferred pass. NULL: nothing. */
+	/* EV_BEV_DUE_WORK in the deferred pass. NULL: nothing. */
 	void (*work)(struct bev_private *b);
 	/* timeout_read or timeout_write is new. */
 	void (*adjust_timeouts)(struct bev_private *b);
@@ -129,7 +129,7 @@ struct bev_private {
 	bool freed; /* by bufferevent_free(); no user callback from now on */
 
 	/* The deferred pass. */
-	uint8_t todo;
+	uint8_t due;
 	bool scheduled;
 	/* What there will be to do is looked at when the callback is back. */
 	bool held;

@@ -1,8 +1,8 @@
 /* User callbacks, at once or from the deferred pass.
  *
  * The deferred pass is one event_callback per bufferevent that the loop runs
- * once it was scheduled; what it has to do gathers in b->todo and
- * eventcb_pending. It also tries writes (EV_BEV_TODO_WORK), so that output
+ * once it was scheduled; what it has to do gathers in b->due and
+ * eventcb_pending. It also tries writes (EV_BEV_DUE_WORK), so that output
  * needs no polling.
  *
  * Traps:
@@ -41,14 +41,14 @@ schedule(struct bev_private *b)
 void
 ev_bev_schedule_work_(struct bev_private *b)
 {
-	b->todo |= EV_BEV_TODO_WORK;
+	b->due |= EV_BEV_DUE_WORK;
 	schedule(b);
 }
 
 void
 ev_bev_deferred_resume_(struct bev_private *b)
 {
-	if (b->todo != 0 || b->eventcb_pending != 0)
+	if (b->due != 0 || b->eventcb_pending != 0)
 		schedule(b);
 }
 
@@ -68,7 +68,7 @@ void
 ev_bev_deferred_cancel_(struct bev_private *b)
 {
 	ev_bev_deferred_withdraw_(b);
-	b->todo = 0;
+	b->due = 0;
 	b->eventcb_pending = 0;
 }
 
@@ -151,12 +151,12 @@ run_pending_callbacks(struct bev_private *b)
 		EVUTIL_SET_SOCKET_ERROR(b->errno_pending);
 		call_eventcb(b, BEV_EVENT_CONNECTED);
 	}
-	if ((b->todo & EV_BEV_TODO_READCB) != 0) {
-		b->todo &= ~EV_BEV_TODO_READCB;
+	if ((b->due & EV_BEV_DUE_READCB) != 0) {
+		b->due &= ~EV_BEV_DUE_READCB;
 		call_readcb(b);
 	}
-	if ((b->todo & EV_BEV_TODO_WRITECB) != 0) {
-		b->todo &= ~EV_BEV_TODO_WRITECB;
+	if ((b->due & EV_BEV_DUE_WRITECB) != 0) {
+		b->due &= ~EV_BEV_DUE_WRITECB;
 		call_writecb(b);
 	}
 	what = b->eventcb_pending;
@@ -170,9 +170,9 @@ run_pending_callbacks(struct bev_private *b)
 static void
 do_work(struct bev_private *b)
 {
-	if (b->freed || (b->todo & EV_BEV_TODO_WORK) == 0)
+	if (b->freed || (b->due & EV_BEV_DUE_WORK) == 0)
 		return;
-	b->todo &= ~EV_BEV_TODO_WORK;
+	b->due &= ~EV_BEV_DUE_WORK;
 	if (b->bev.be_ops->work != NULL)
 		b->bev.be_ops->work(b);
 }
@@ -187,7 +187,7 @@ void
 ev_bev_release_(struct bev_private *b)
 {
 	b->held = false;
-	if (b->todo == 0 && b->eventcb_pending == 0)
+	if (b->due == 0 && b->eventcb_pending == 0)
 		return;
 	if (!b->scheduled)
 		do_work(b);
@@ -222,7 +222,7 @@ ev_bev_run_readcb_(struct bev_private *b, int options)
 	if (b->bev.readcb == NULL)
 		return;
 	if (is_deferring(b, options)) {
-		b->todo |= EV_BEV_TODO_READCB;
+		b->due |= EV_BEV_DUE_READCB;
 		schedule(b);
 	} else {
 		call_readcb(b);
@@ -235,7 +235,7 @@ ev_bev_run_writecb_(struct bev_private *b, int options)
 	if (b->bev.writecb == NULL)
 		return;
 	if (is_deferring(b, options)) {
-		b->todo |= EV_BEV_TODO_WRITECB;
+		b->due |= EV_BEV_DUE_WRITECB;
 		schedule(b);
 	} else {
 		call_writecb(b);

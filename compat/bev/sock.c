@@ -388,7 +388,7 @@ static void
 sock_output_added(struct bev_private *b)
 {
 	if (b->write_armed || b->scheduled)
-		b->todo |= b->scheduled ? EV_BEV_TODO_WORK : 0;
+		b->due |= b->scheduled ? EV_BEV_DUE_WORK : 0;
 	else if (sock_getfd(b) >= 0 && !b->yields)
 		ev_bev_schedule_work_(b);
 	else
