@@ -4,7 +4,10 @@
  * stderr or appended to the file (made with mode 0600; a symbolic link is not
  * followed, a file of another user or with two names not taken); and while the
  * process runs they are to be seen from outside (live.c), which is all that
- * EVENT_AIO_STATS=live asks for. In secure execution nothing is asked. */
+ * EVENT_AIO_STATS=live asks for. In secure execution nothing is asked.
+ *
+ * A forked child begins anew: what its parent ran is the parent's to tell of.
+ * It speaks of the bases that it makes, and of those that it got and runs. */
 #include "config.h"
 
 #include "compat/loop/report.h"
@@ -26,6 +29,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(, event_base) live = LIST_HEAD_INITIALIZER(live);
 static bool verbose;
 static char *stats_to;               /* "1": stderr; "live": nowhere */
+/* Of this process: a base counts once it is attached (live.c). */
 static struct event_aio_stats ended; /* sum of the bases that were freed */
 static unsigned n_bases, n_ended;
 static const char *last_method, *last_status;
@@ -68,6 +72,16 @@ let_go_of_parents(void)
 	ev_live_forked_();
 	LIST_FOREACH (base, &live, all)
 		base->live = NULL;
+	memset(&ended, 0, sizeof(ended));
+	n_bases = n_ended = 0;
+}
+
+/* For forks that skip the handlers. With the mutex. */
+static void
+notice_fork(void)
+{
+	if (watched_by != getpid())
+		let_go_of_parents();
 }
 
 static void
@@ -80,10 +94,10 @@ in_child(void)
 void
 ev_report_forked_(struct event_base *base)
 {
-	if (stats_to == NULL || watched_by == getpid())
+	if (stats_to == NULL)
 		return;
 	pthread_mutex_lock(&mutex);
-	let_go_of_parents();
+	notice_fork();
 	pthread_mutex_unlock(&mutex);
 }
 
@@ -134,15 +148,22 @@ tell_status(struct event_base *base)
 	    policies[base->policy]);
 }
 
+static void
+attach(struct event_base *base)
+{
+	n_bases++;
+	ev_live_attach_(base);
+}
+
 void
 ev_report_base_new_(struct event_base *base)
 {
 	pthread_once(&asked, ask);
 	if (stats_to != NULL) {
 		pthread_mutex_lock(&mutex);
+		notice_fork();
 		LIST_INSERT_HEAD(&live, base, all);
-		n_bases++;
-		ev_live_attach_(base);
+		attach(base);
 		pthread_mutex_unlock(&mutex);
 	}
 	if (verbose)
@@ -155,11 +176,14 @@ ev_report_base_free_(struct event_base *base)
 	if (stats_to == NULL || base->all.le_prev == NULL)
 		return;
 	pthread_mutex_lock(&mutex);
-	add(&ended, base);
-	ended.in_flight = 0; /* closing withdraws them */
+	notice_fork();
 	LIST_REMOVE(base, all);
-	ev_live_detach_(base);
-	ev_live_freed_(&ended, ++n_ended);
+	if (base->live != NULL) {
+		add(&ended, base);
+		ended.in_flight = 0; /* closing withdraws them */
+		ev_live_detach_(base);
+		ev_live_freed_(&ended, ++n_ended);
+	}
 	pthread_mutex_unlock(&mutex);
 }
 
@@ -172,7 +196,7 @@ ev_report_pass_(struct event_base *base)
 		return;
 	if (base->live == NULL) { /* in a forked child */
 		pthread_mutex_lock(&mutex);
-		ev_live_attach_(base);
+		attach(base);
 		pthread_mutex_unlock(&mutex);
 	}
 	ev_live_publish_(base);
@@ -214,7 +238,9 @@ open_output(void)
 }
 
 /* At exit other threads may still run their loops: counters are read without
- * the bases' locks, which could be held for ever, and may lag by an event. */
+ * the bases' locks, which could be held for ever, and may lag by an event. A
+ * child of a fork that went unnoticed may share its parent's memory (vfork):
+ * nothing is touched then. */
 static void __attribute__((destructor)) report_at_exit(void)
 {
 	struct event_aio_stats sum = ended;
@@ -223,13 +249,15 @@ static void __attribute__((destructor)) report_at_exit(void)
 	FILE *out;
 	size_t i;
 
-	if (stats_to == NULL || n_bases == 0)
+	if (stats_to == NULL || n_bases == 0 || watched_by != getpid())
 		return;
 	ev_live_remove_();
 	if (strcmp(stats_to, "live") == 0 || (out = open_output()) == NULL)
 		return;
-	LIST_FOREACH (base, &live, all)
-		add(&sum, base);
+	LIST_FOREACH (base, &live, all) {
+		if (base->live != NULL)
+			add(&sum, base);
+	}
 	fprintf(out,
 	    "libevent-aio " PACKAGE_VERSION ": statistics of process %d, %u "
 	    "base%s, method %s (%s)\n",

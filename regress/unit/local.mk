@@ -1,6 +1,6 @@
 # One cmocka program per module, linked with the hidden parts of the libraries.
 EXTRA_DIST += %D%/run
-noinst_HEADERS += %D%/support/leave.h
+noinst_HEADERS += %D%/support/child.h %D%/support/leave.h
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 UNIT_LIBS = libcompat_core.la libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 include %D%/aio/local.mk

@@ -9,6 +9,7 @@ LOOP_TESTS = %D%/t_close \
 	%D%/t_live \
 	%D%/t_many \
 	%D%/t_parting \
+	%D%/t_report \
 	%D%/t_run \
 	%D%/t_signal \
 	%D%/t_thread \
@@ -54,6 +55,10 @@ TESTS += $(LOOP_TESTS)
 %C%_t_parting_SOURCES = %D%/t_parting.c compat/util/lock_pthread.c
 %C%_t_parting_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_parting_LDADD = $(UNIT_LIBS)
+
+%C%_t_report_SOURCES = %D%/t_report.c
+%C%_t_report_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_report_LDADD = $(UNIT_LIBS)
 
 %C%_t_run_SOURCES = %D%/t_run.c
 %C%_t_run_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -344,6 +344,7 @@ fork_by(pid_t (*how)(void), bool reinit)
 
 	kept[0] = new_base();
 	kept[1] = new_base();
+	event_base_free(new_base());
 	run_passes(kept[0], 2);
 	pid = how();
 	if (pid == 0) {
@@ -355,7 +356,13 @@ fork_by(pid_t (*how)(void), bool reinit)
 		CHECK(read_stats(getpid(), &file));
 		CHECK(file.pid == getpid());
 		CHECK(passes_of(slot_of(1)) == 5 && slot_of(2) == NULL);
+		/* It never ran that one. */
 		event_base_free(kept[1]);
+		CHECK(read_stats(getpid(), &file));
+		CHECK(file.slot[EV_LIVE_SUM].number == 0);
+		event_base_free(kept[0]);
+		CHECK(read_stats(getpid(), &file));
+		CHECK(file.slot[EV_LIVE_SUM].number == 1);
 		exit(0);
 	}
 	wait_for(pid);

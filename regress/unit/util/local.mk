@@ -1,5 +1,4 @@
 # Unit tests of compat/util/.
-EXTRA_DIST += %D%/child.h
 if HAVE_CMOCKA
 unit_util_tests = %D%/t_addr %D%/t_lock %D%/t_lock_debug %D%/t_log %D%/t_mem \
 	%D%/t_pthread %D%/t_rand %D%/t_resolve %D%/t_socket %D%/t_str \

@@ -1,5 +1,5 @@
 /* Addresses from text, as text, their order and their reach. */
-#include "child.h"
+#include "regress/unit/support/child.h"
 #include "compat/util/addr.h"
 
 #include <arpa/inet.h>

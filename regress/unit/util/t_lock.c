@@ -1,6 +1,6 @@
 /* Which lock functions are taken, refused and called. The functions here are
  * fakes that count: no thread is needed. */
-#include "child.h"
+#include "regress/unit/support/child.h"
 #include "compat/util/lock.h"
 #include "compat/util/log.h"
 

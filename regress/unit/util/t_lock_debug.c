@@ -1,6 +1,6 @@
 /* Locks that know their holder: what breaks the rules ends the process, what
  * keeps them works as without the layer, in whichever order it is turned on. */
-#include "child.h"
+#include "regress/unit/support/child.h"
 #include "compat/util/lock.h"
 
 #include <event2/event.h>

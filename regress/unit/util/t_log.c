@@ -1,5 +1,5 @@
 /* Log messages, and how the process ends when it must. */
-#include "child.h"
+#include "regress/unit/support/child.h"
 #include "compat/util/log.h"
 
 #include <event2/event.h>

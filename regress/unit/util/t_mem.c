@@ -1,7 +1,7 @@
 /* Memory functions: libc's contract, event_set_mem_functions(), short memory.
  */
 #include "aio/mem.h"
-#include "child.h"
+#include "regress/unit/support/child.h"
 #include "compat/util/mem.h"
 
 #include <event2/event.h>

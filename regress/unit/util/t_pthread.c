@@ -1,6 +1,6 @@
 /* libevent_pthreads: locks that exclude, conditions that wake, and a set-up
  * that many threads may call at once. */
-#include "child.h"
+#include "regress/unit/support/child.h"
 #include "compat/util/lock.h"
 #include "compat/util/time.h"
 

@@ -1,6 +1,6 @@
 /* Random numbers. getrandom() is replaced at link time, so that it fails when a
  * test wants it to. */
-#include "child.h"
+#include "regress/unit/support/child.h"
 #include "compat/util/rand.h"
 
 #include <sys/random.h>

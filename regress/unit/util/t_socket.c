@@ -1,5 +1,5 @@
 /* Descriptors and sockets; all of them on this host. */
-#include "child.h"
+#include "regress/unit/support/child.h"
 #include "compat/util/socket.h"
 
 #include <event2/event.h>

@@ -1,7 +1,7 @@
 /* ASCII strings, printing, environment, whole files. secure_getenv() is
  * replaced at link time, so that the process is privileged when a test wants it
  * to be. */
-#include "child.h"
+#include "regress/unit/support/child.h"
 #include "compat/util/mem.h"
 #include "compat/util/socket.h"
 #include "compat/util/str.h"

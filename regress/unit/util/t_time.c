@@ -1,6 +1,6 @@
 /* Clocks, milliseconds and dates. gettimeofday() is replaced at link time, so
  * that the wall clock jumps when a test wants it to. */
-#include "child.h"
+#include "regress/unit/support/child.h"
 #include "compat/util/time.h"
 
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* Parts of tests that end their process or turn on what cannot be turned off:
  * run in a child, whose end and last words are looked at. */
-#ifndef UNIT_UTIL_CHILD_H
-#define UNIT_UTIL_CHILD_H
+#ifndef UNIT_SUPPORT_CHILD_H
+#define UNIT_SUPPORT_CHILD_H
 
 /* cmocka.h wants these four before it. */
 #include <setjmp.h>
