@@ -28,7 +28,7 @@ static pthread_once_t asked = PTHREAD_ONCE_INIT;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(, event_base) live = LIST_HEAD_INITIALIZER(live);
 static bool verbose;
-static char *stats_to;               /* "1": stderr; "live": nowhere */
+static char *stats_to; /* "1": stderr; "live": nowhere */
 /* Of this process: a base counts once it is attached (live.c). */
 static struct event_aio_stats ended; /* sum of the bases that were freed */
 static unsigned n_bases, n_ended;

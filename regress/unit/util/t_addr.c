@@ -1,6 +1,6 @@
 /* Addresses from text, as text, their order and their reach. */
-#include "regress/unit/support/child.h"
 #include "compat/util/addr.h"
+#include "regress/unit/support/child.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>

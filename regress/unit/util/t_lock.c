@@ -1,8 +1,8 @@
 /* Which lock functions are taken, refused and called. The functions here are
  * fakes that count: no thread is needed. */
-#include "regress/unit/support/child.h"
 #include "compat/util/lock.h"
 #include "compat/util/log.h"
+#include "regress/unit/support/child.h"
 
 #include <event2/event.h>
 

@@ -1,7 +1,7 @@
 /* Locks that know their holder: what breaks the rules ends the process, what
  * keeps them works as without the layer, in whichever order it is turned on. */
-#include "regress/unit/support/child.h"
 #include "compat/util/lock.h"
+#include "regress/unit/support/child.h"
 
 #include <event2/event.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* Log messages, and how the process ends when it must. */
-#include "regress/unit/support/child.h"
 #include "compat/util/log.h"
+#include "regress/unit/support/child.h"
 
 #include <event2/event.h>
 

@@ -1,8 +1,8 @@
 /* Memory functions: libc's contract, event_set_mem_functions(), short memory.
  */
 #include "aio/mem.h"
-#include "regress/unit/support/child.h"
 #include "compat/util/mem.h"
+#include "regress/unit/support/child.h"
 
 #include <event2/event.h>
 

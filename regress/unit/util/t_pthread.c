@@ -1,8 +1,8 @@
 /* libevent_pthreads: locks that exclude, conditions that wake, and a set-up
  * that many threads may call at once. */
-#include "regress/unit/support/child.h"
 #include "compat/util/lock.h"
 #include "compat/util/time.h"
+#include "regress/unit/support/child.h"
 
 #include <event2/event.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* Random numbers. getrandom() is replaced at link time, so that it fails when a
  * test wants it to. */
-#include "regress/unit/support/child.h"
 #include "compat/util/rand.h"
+#include "regress/unit/support/child.h"
 
 #include <sys/random.h>
 

@@ -1,9 +1,9 @@
 /* getaddrinfo without a name server, and the way to one. getifaddrs() is
  * replaced at link time: the host has the addresses that a test gives it. */
-#include "regress/unit/support/child.h"
 #include "compat/util/addr.h"
 #include "compat/util/mem.h"
 #include "compat/util/resolve.h"
+#include "regress/unit/support/child.h"
 
 #include <arpa/inet.h>
 #include <event2/event.h>

@@ -1,6 +1,6 @@
 /* Descriptors and sockets; all of them on this host. */
-#include "regress/unit/support/child.h"
 #include "compat/util/socket.h"
+#include "regress/unit/support/child.h"
 
 #include <event2/event.h>
 #include <fcntl.h>

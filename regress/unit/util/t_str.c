@@ -1,10 +1,10 @@
 /* ASCII strings, printing, environment, whole files. secure_getenv() is
  * replaced at link time, so that the process is privileged when a test wants it
  * to be. */
-#include "regress/unit/support/child.h"
 #include "compat/util/mem.h"
 #include "compat/util/socket.h"
 #include "compat/util/str.h"
+#include "regress/unit/support/child.h"
 
 #include <ctype.h>
 #include <event2/event.h>

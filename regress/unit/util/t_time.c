@@ -1,7 +1,7 @@
 /* Clocks, milliseconds and dates. gettimeofday() is replaced at link time, so
  * that the wall clock jumps when a test wants it to. */
-#include "regress/unit/support/child.h"
 #include "compat/util/time.h"
+#include "regress/unit/support/child.h"
 
 #include <limits.h>
 #include <time.h>
