@@ -354,8 +354,8 @@ look_at_its_counters(struct doctor *d)
 			doctor_find(d,
 			    is_limited(v.bases[i].status) ? DOCTOR_LIMIT
 							  : DOCTOR_NOTE,
-			    "base", NULL, "its event base %u uses %s",
-			    v.bases[i].number, v.bases[i].status);
+			    "base", NULL, "its event base %s uses %s",
+			    v.bases[i].name, v.bases[i].status);
 	}
 	stats_close(&s);
 }

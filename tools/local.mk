@@ -17,7 +17,8 @@ noinst_HEADERS += %D%/child.h %D%/closure.h %D%/doctor.h %D%/elf.h %D%/json.h \
 	%D%/libdir.c %D%/closure.c %D%/elf.c %D%/ldcache.c %D%/ours.c \
 	%D%/child.c %D%/doctor.c %D%/doctor_host.c %D%/doctor_target.c \
 	%D%/json.c %D%/maps.c %D%/selftest.c %D%/selftest_loop.c %D%/stats.c %D%/stats_file.c \
-	%D%/stats_screen.c %D%/stats_show.c %D%/switch.c %D%/system.c
+	%D%/stats_list.c %D%/stats_screen.c %D%/stats_show.c %D%/switch.c %D%/system.c \
+	compat/loop/live_id.c
 %C%_libevent_aio_CPPFLAGS = -include config.h -I$(top_srcdir) \
 	-I$(top_srcdir)/compat/include -I$(top_builddir) $(LIBEVENT_CFLAGS) \
 	-DBINDIR='"$(bindir)"' -DLIBDIR='"$(pkglibdir)"'

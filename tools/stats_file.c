@@ -6,16 +6,16 @@
  * have begun when the file says. */
 #include "tools/stats_file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compat/loop/live_id.h"
 #include "tools/maps.h"
 #include "tools/ours.h"
 
@@ -56,40 +56,12 @@ is_trustworthy(int fd, pid_t pid)
 	       (st.st_uid == 0 || is_user_of(pid, st.st_uid));
 }
 
-static bool
-read_header(int fd, struct ev_live_file *out)
+bool
+stats_read_header(int fd, struct ev_live_file *out)
 {
 	return pread(fd, out, offsetof(struct ev_live_file, slot), 0) ==
 		   (ssize_t)offsetof(struct ev_live_file, slot) &&
 	       memcmp(out->magic, EV_LIVE_MAGIC, sizeof(out->magic)) == 0;
-}
-
-/* When the process began; 0 if there is none, or /proc does not tell. */
-static uint64_t
-start_of(pid_t pid)
-{
-	char path[64], text[1024], *p;
-	int field, fd;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	p = strrchr(text, ')');
-	for (field = 2; p != NULL && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	return p != NULL ? strtoull(p + 1, NULL, 10) : 0;
-}
-
-static uint64_t
-own_namespace(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
 }
 
 static enum stats_verdict
@@ -114,27 +86,43 @@ take_text(char *out, const char *text, size_t len)
 	out[i] = '\0';
 }
 
-/* FD is taken over if the verdict is STATS_OK, and closed otherwise. */
+/* Takes over FD, of the COPYth copy, or closes it. MAPPED: it is in use;
+ * otherwise the process must have begun when the file says. */
 static enum stats_verdict
-take(struct stats_source *s, int fd)
+take(struct stats_source *s, int fd, unsigned copy, bool mapped)
 {
 	struct ev_live_file header;
 	enum stats_verdict v = STATS_OTHERS;
 
-	if (is_trustworthy(fd, s->pid) && read_header(fd, &header))
+	if (is_trustworthy(fd, s->pid) && stats_read_header(fd, &header))
 		v = judge(&header);
-	if (v != STATS_OK) {
+	if (v == STATS_OK && !mapped && header.start_ticks != s->start)
+		v = STATS_STALE;
+	if (v != STATS_OK || s->fds[copy] >= 0) {
 		close(fd);
 		return v;
 	}
 	take_text(s->library, header.library, sizeof(s->library));
-	s->fd = fd;
+	s->fds[copy] = fd;
 	return STATS_OK;
 }
 
-/* Never waits for a FIFO that somebody put there. */
-static int
-open_file(int dir, const char *path)
+bool
+stats_parse_name(const char *name, struct stats_name *out)
+{
+	char again[EV_LIVE_NAME_MAX], *end;
+
+	if (strncmp(name, EV_LIVE_PREFIX, prefix_len) != 0)
+		return false;
+	out->pid = (pid_t)strtol(name + prefix_len, &end, 10);
+	out->pid_namespace = *end == '.' ? strtoull(end + 1, &end, 10) : 0;
+	out->copy = *end == '.' ? (unsigned)strtoul(end + 1, &end, 10) : 0;
+	ev_live_name_(again, out->pid, out->pid_namespace, out->copy);
+	return out->copy < EV_LIVE_COPIES && strcmp(name, again) == 0;
+}
+
+int
+stats_open_file(int dir, const char *path)
 {
 	return openat(
 	    dir, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -157,23 +145,26 @@ has_inode(int fd, uint64_t inode)
 }
 
 static void
-take_mapped(const struct maps_file *f, struct mapped *m)
+take_mapped(const struct maps_file *f, unsigned copy, struct mapped *m)
 {
 	struct stats_source *s = m->source;
+	enum stats_verdict v;
+	char reach[PATH_MAX];
 	int fd;
 
-	maps_reach(s->pid, f->path, s->path);
-	fd = open_file(AT_FDCWD, s->path);
-	if (fd < 0) { /* /proc/PID/root may be barred where maps is not */
-		snprintf(s->path, sizeof(s->path), "%s", f->path);
-		fd = open_file(AT_FDCWD, s->path);
-	}
+	maps_reach(s->pid, f->path, reach);
+	fd = stats_open_file(AT_FDCWD, reach);
+	if (fd < 0) /* /proc/PID/root may be barred where maps is not */
+		fd = stats_open_file(AT_FDCWD, f->path);
 	if (fd < 0)
 		return;
-	if (has_inode(fd, f->inode))
-		m->verdict = take(s, fd);
-	else
+	if (!has_inode(fd, f->inode)) {
 		close(fd);
+		return;
+	}
+	v = take(s, fd, copy, true);
+	if (m->verdict != STATS_OK)
+		m->verdict = v;
 }
 
 static void
@@ -181,6 +172,7 @@ look_at_mapping(const struct maps_file *f, void *arg)
 {
 	const char *slash = strrchr(f->path, '/');
 	struct mapped *m = arg;
+	struct stats_name name;
 	char reach[PATH_MAX];
 
 	if (ours_is_libevent_name(f->path)) {
@@ -188,9 +180,8 @@ look_at_mapping(const struct maps_file *f, void *arg)
 		/* What was replaced since may have been ours. */
 		m->ours = m->ours || f->deleted || ours_is(reach) != OURS_NOT;
 	}
-	if (m->verdict != STATS_OK && !f->deleted &&
-	    strncmp(slash + 1, EV_LIVE_PREFIX, prefix_len) == 0)
-		take_mapped(f, m);
+	if (!f->deleted && stats_parse_name(slash + 1, &name))
+		take_mapped(f, name.copy, m);
 }
 
 /* ---- by name */
@@ -208,38 +199,31 @@ fill_dirs(uid_t user, char storage[2][32], const char *dirs[NR_DIRS])
 }
 
 static enum stats_verdict
-try_name(struct stats_source *s, const char *dir, uint64_t pid_namespace)
+try_name(struct stats_source *s, const char *dir, uint64_t pid_namespace,
+    unsigned copy)
 {
-	enum stats_verdict v;
-	struct ev_live_file header;
+	char name[EV_LIVE_NAME_MAX], path[PATH_MAX];
 	int fd;
 
-	if (snprintf(s->path, sizeof(s->path), "%s/%s%d.%llu", dir,
-		EV_LIVE_PREFIX, (int)s->pid,
-		(unsigned long long)pid_namespace) >= PATH_MAX)
+	ev_live_name_(name, s->pid, pid_namespace, copy);
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= PATH_MAX)
 		return STATS_NONE;
-	fd = open_file(AT_FDCWD, s->path);
+	fd = stats_open_file(AT_FDCWD, path);
 	if (fd < 0)
 		return errno == EACCES || errno == ELOOP ? STATS_OTHERS
 							 : STATS_NONE;
-	v = take(s, fd);
-	if (v != STATS_OK)
-		return v;
-	if (read_header(fd, &header) && header.start_ticks == s->start)
-		return STATS_OK;
-	stats_close(s);
-	return STATS_STALE;
+	return take(s, fd, copy, false);
 }
 
 static enum stats_verdict
 find_by_name(struct stats_source *s)
 {
-	enum stats_verdict v = STATS_NONE, worst = STATS_NONE;
-	uint64_t pid_namespace = own_namespace();
+	enum stats_verdict v, best = STATS_NONE;
+	uint64_t pid_namespace = ev_live_pid_namespace_();
 	const char *dirs[NR_DIRS];
 	char path[64], storage[2][32];
 	struct stat st = {.st_uid = geteuid()};
-	int i;
+	unsigned i, copy;
 
 	snprintf(path, sizeof(path), "/proc/%d", (int)s->pid);
 	if (stat(path, &st) != 0)
@@ -248,25 +232,26 @@ find_by_name(struct stats_source *s)
 	for (i = 0; i < NR_DIRS; i++) {
 		if (dirs[i] == NULL || dirs[i][0] != '/')
 			continue;
-		v = try_name(s, dirs[i], pid_namespace);
-		if (v == STATS_OK)
-			return v;
-		if (v != STATS_NONE)
-			worst = v;
+		for (copy = 0; copy < EV_LIVE_COPIES; copy++) {
+			v = try_name(s, dirs[i], pid_namespace, copy);
+			if (v != STATS_NONE && best != STATS_OK)
+				best = v;
+		}
 	}
-	return worst;
+	return best;
 }
 
 enum stats_verdict
 stats_open(struct stats_source *s, pid_t pid)
 {
 	struct mapped m = {.source = s, .verdict = STATS_NONE};
-	int r;
+	int i, r;
 
 	memset(s, 0, sizeof(*s));
-	s->fd = -1;
+	for (i = 0; i < EV_LIVE_COPIES; i++)
+		s->fds[i] = -1;
 	s->pid = pid;
-	s->start = start_of(pid);
+	s->start = ev_live_start_of_(pid);
 	r = maps_each(pid, look_at_mapping, &m);
 	if (r == -ENOENT || r == -ESRCH)
 		return STATS_NO_PROCESS;
@@ -280,9 +265,13 @@ stats_open(struct stats_source *s, pid_t pid)
 void
 stats_close(struct stats_source *s)
 {
-	if (s->fd >= 0)
-		close(s->fd);
-	s->fd = -1;
+	int i;
+
+	for (i = 0; i < EV_LIVE_COPIES; i++) {
+		if (s->fds[i] >= 0)
+			close(s->fds[i]);
+		s->fds[i] = -1;
+	}
 }
 
 /* ---- reading */
@@ -321,16 +310,30 @@ add(struct event_aio_stats *sum, const struct event_aio_stats *one)
 }
 
 static void
-take_slot(const struct ev_live_slot *slot, struct stats_view *out)
+name_base(struct stats_base *b)
+{
+	if (b->copy == 1)
+		snprintf(b->name, sizeof(b->name), "%u", b->number);
+	else
+		snprintf(b->name, sizeof(b->name), "%u.%u", b->copy, b->number);
+}
+
+static void
+take_slot(
+    const struct ev_live_slot *slot, unsigned copy, struct stats_view *out)
 {
 	struct stats_base *b = &out->bases[out->n_bases];
+	struct event_aio_stats freed;
 
 	if (slot->state == EV_LIVE_FREED) {
-		out->n_freed = slot->number;
-		memcpy(&out->freed, slot->counters, sizeof(out->freed));
-		add(&out->total, &out->freed);
+		out->n_freed += slot->number;
+		memcpy(&freed, slot->counters, sizeof(freed));
+		add(&out->freed, &freed);
+		add(&out->total, &freed);
 	} else if (slot->state == EV_LIVE_BASE) {
+		b->copy = copy;
 		b->number = slot->number;
+		name_base(b);
 		take_text(b->method, slot->method, sizeof(b->method));
 		take_text(b->status, slot->status, sizeof(b->status));
 		memcpy(&b->counters, slot->counters, sizeof(b->counters));
@@ -344,150 +347,43 @@ by_number(const void *a, const void *b)
 {
 	const struct stats_base *x = a, *y = b;
 
+	if (x->copy != y->copy)
+		return (x->copy > y->copy) - (x->copy < y->copy);
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-bool
-stats_read(struct stats_source *s, struct stats_view *out)
+static bool
+read_copy(int fd, unsigned copy, struct stats_view *out)
 {
 	struct ev_live_file header;
 	struct ev_live_slot slot;
 	struct stat st;
 	size_t i;
 
-	memset(out, 0, sizeof(*out));
 	/* Removed by the process when it ends; a killed one leaves it. */
-	if (fstat(s->fd, &st) != 0 || st.st_nlink == 0 ||
-	    start_of(s->pid) != s->start || !read_header(s->fd, &header))
+	if (fd < 0 || fstat(fd, &st) != 0 || st.st_nlink == 0 ||
+	    !stats_read_header(fd, &header))
 		return false;
-	out->n_hidden = header.hidden;
+	out->n_hidden += header.hidden;
 	for (i = 0; i < EV_LIVE_SLOTS; i++) {
-		if (!read_slot(s->fd, i, &slot))
+		if (!read_slot(fd, i, &slot))
 			return false;
-		take_slot(&slot, out);
+		take_slot(&slot, copy, out);
 	}
-	qsort(out->bases, out->n_bases, sizeof(out->bases[0]), by_number);
 	return true;
 }
 
-/* ---- all of them */
-
-struct pids {
-	pid_t *list;
-	size_t nr, cap;
-};
-
-static void
-note_pid(struct pids *p, pid_t pid)
+bool
+stats_read(struct stats_source *s, struct stats_view *out)
 {
-	size_t i, cap = p->cap != 0 ? 2 * p->cap : 16;
-	pid_t *list = p->list;
+	bool any = false;
+	unsigned i;
 
-	for (i = 0; i < p->nr; i++) {
-		if (list[i] == pid)
-			return;
-	}
-	if (p->nr == p->cap) {
-		list = realloc(list, cap * sizeof(*list));
-		if (list == NULL)
-			return;
-		p->list = list;
-		p->cap = cap;
-	}
-	p->list[p->nr++] = pid;
-}
-
-/* Ours, whole, of this pid namespace, and its process gone: another one may
- * have its number since. */
-static bool
-is_left_over(int dir, const char *name, pid_t pid)
-{
-	int fd = open_file(dir, name);
-	struct ev_live_file header;
-	struct stat st;
-	bool yes;
-
-	yes = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	      st.st_uid == geteuid() && read_header(fd, &header) &&
-	      header.pid == pid && header.start_ticks != 0 &&
-	      header.start_ticks != start_of(pid);
-	if (fd >= 0)
-		close(fd);
-	return yes;
-}
-
-static void
-look_at_name(int dir, const char *name, uint64_t pid_namespace, struct pids *p)
-{
-	char *end;
-	pid_t pid;
-
-	if (strncmp(name, EV_LIVE_PREFIX, prefix_len) != 0)
-		return;
-	pid = (pid_t)strtol(name + prefix_len, &end, 10);
-	if (pid <= 0 || *end != '.' ||
-	    strtoull(end + 1, &end, 10) != pid_namespace || *end != '\0')
-		return;
-	if (is_left_over(dir, name, pid))
-		unlinkat(dir, name, 0);
-	else if (start_of(pid) != 0)
-		note_pid(p, pid);
-}
-
-static void
-scan(const char *path, uint64_t pid_namespace, struct pids *p)
-{
-	DIR *dir = opendir(path);
-	const struct dirent *d;
-
-	while (dir != NULL && (d = readdir(dir)) != NULL)
-		look_at_name(dirfd(dir), d->d_name, pid_namespace, p);
-	if (dir != NULL)
-		closedir(dir);
-}
-
-/* Of every user who is logged in, for root. */
-static void
-scan_users(uint64_t pid_namespace, struct pids *p)
-{
-	DIR *dir = opendir("/run/user");
-	const struct dirent *d;
-	char path[PATH_MAX];
-
-	while (dir != NULL && (d = readdir(dir)) != NULL) {
-		if (d->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/run/user/%s", d->d_name);
-		scan(path, pid_namespace, p);
-	}
-	if (dir != NULL)
-		closedir(dir);
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	const pid_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-void
-stats_each(void (*fn)(pid_t pid, void *arg), void *arg)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	uint64_t pid_namespace = own_namespace();
-	struct pids p = {0};
-	size_t i;
-
-	if (runtime != NULL && runtime[0] == '/')
-		scan(runtime, pid_namespace, &p);
-	scan_users(pid_namespace, &p);
-	scan("/dev/shm", pid_namespace, &p);
-	scan("/tmp", pid_namespace, &p);
-	if (p.nr > 0)
-		qsort(p.list, p.nr, sizeof(*p.list), by_value);
-	for (i = 0; i < p.nr; i++)
-		fn(p.list[i], arg);
-	free(p.list);
+	memset(out, 0, sizeof(*out));
+	if (ev_live_start_of_(s->pid) != s->start)
+		return false;
+	for (i = 0; i < EV_LIVE_COPIES; i++)
+		any = read_copy(s->fds[i], i + 1, out) || any;
+	qsort(out->bases, out->n_bases, sizeof(out->bases[0]), by_number);
+	return any;
 }

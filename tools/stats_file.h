@@ -4,7 +4,6 @@
 #ifndef TOOLS_STATS_FILE_H
 #define TOOLS_STATS_FILE_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -21,22 +20,23 @@ enum stats_verdict {
 };
 
 struct stats_source {
-	int fd; /* -1: none */
+	int fds[EV_LIVE_COPIES]; /* of the copies of the library; -1: none */
 	pid_t pid;
-	uint64_t start; /* of the process */
-	char path[PATH_MAX];
+	uint64_t start;   /* of the process */
 	char library[32]; /* version, printable */
 };
 
 struct stats_base {
-	unsigned number;
+	unsigned copy;                /* of the library, from 1 on */
+	unsigned number;              /* in that */
+	char name[16];                /* "2"; of the second copy "2.2" */
 	char method[32], status[128]; /* printable */
 	struct event_aio_stats counters;
 };
 
 struct stats_view {
 	unsigned n_bases, n_freed, n_hidden;
-	struct stats_base bases[EV_LIVE_SLOTS];
+	struct stats_base bases[EV_LIVE_COPIES * EV_LIVE_SLOTS];
 	struct event_aio_stats freed, total;
 };
 
@@ -44,8 +44,25 @@ struct stats_view {
 enum stats_verdict stats_open(struct stats_source *s, pid_t pid);
 void stats_close(struct stats_source *s);
 
-/* False if the process is gone, or its file cannot be read any more. */
+/* False if the process is gone, or none of its files can be read any more. */
 bool stats_read(struct stats_source *s, struct stats_view *out);
+
+/* ---- the file itself, whosever it is */
+
+struct stats_name {
+	pid_t pid;
+	uint64_t pid_namespace;
+	unsigned copy; /* from 0 on */
+};
+
+/* False if NAME is not that of such a file. */
+bool stats_parse_name(const char *name, struct stats_name *out);
+/* Never waits for a FIFO that somebody put there. */
+int stats_open_file(int dir, const char *path);
+/* All but the slots. */
+bool stats_read_header(int fd, struct ev_live_file *out);
+
+/* ---- all of them (stats_list.c) */
 
 /* Calls FN for each process that keeps such a file where one is looked for, in
  * the order of their numbers. Files of ours that outlived their process are

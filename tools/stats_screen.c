@@ -149,8 +149,8 @@ draw_bases(struct screen *s, const struct stats_look *l)
 	for (i = 0; i < v->n_bases && i < room; i++) {
 		const struct stats_base *b = &v->bases[i];
 
-		line(s, "%5u  %9.1f %11.1f %9.1f %9" PRIu64 "  %s (%s)",
-		    b->number, stats_base_rate(l, b, STATS_INDEX(passes)),
+		line(s, "%5s  %9.1f %11.1f %9.1f %9" PRIu64 "  %s (%s)",
+		    b->name, stats_base_rate(l, b, STATS_INDEX(passes)),
 		    stats_base_rate(l, b, STATS_INDEX(callbacks)),
 		    stats_base_rate(l, b, STATS_INDEX(iocbs)),
 		    b->counters.in_flight, b->method, b->status);

@@ -44,7 +44,8 @@ stats_base_rate(
 	unsigned i;
 
 	for (i = 0; i < l->before.n_bases; i++) {
-		if (l->before.bases[i].number == b->number)
+		if (l->before.bases[i].copy == b->copy &&
+		    l->before.bases[i].number == b->number)
 			return rate(l, &b->counters,
 			    &l->before.bases[i].counters, counter);
 	}
@@ -63,7 +64,7 @@ stats_print(const struct stats_look *l)
 	printf("process %d (%s), libevent-aio %s\n", (int)l->source->pid,
 	    l->program, l->source->library);
 	for (i = 0; i < v->n_bases; i++)
-		printf("base %u: method %s (%s)\n", v->bases[i].number,
+		printf("base %s: method %s (%s)\n", v->bases[i].name,
 		    v->bases[i].method, v->bases[i].status);
 	if (v->n_hidden > 0)
 		printf("and %u more, which are not counted\n", v->n_hidden);
@@ -140,6 +141,7 @@ static void
 put_base(struct json *j, const struct stats_base *b)
 {
 	json_object(j, NULL);
+	json_uint(j, "copy", b->copy);
 	json_uint(j, "number", b->number);
 	json_string(j, "method", b->method);
 	json_string(j, "status", b->status);

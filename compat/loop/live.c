@@ -3,7 +3,11 @@
  * Other users must neither see the counters nor gain by what they put in our
  * way: the file is made anew or not at all, is not reached by a link, and is
  * ours alone. Its pages are there before they are written to: a full file
- * system must not end the program with SIGBUS. */
+ * system must not end the program with SIGBUS.
+ *
+ * A process can have several copies of the library (libevent and libevent_core
+ * both loaded, each for a part of the program): each keeps a file of its own,
+ * and tells those of the others by their being mapped. */
 #include "compat/loop/live.h"
 
 #include <errno.h>
@@ -18,6 +22,7 @@
 #include <unistd.h>
 
 #include "aio/tsan.h"
+#include "compat/loop/live_id.h"
 #include "compat/loop/report.h"
 #include "compat/util/str.h"
 
@@ -33,32 +38,6 @@ static struct ev_live_slot none; /* for bases that have no slot */
 
 /* ---- the file */
 
-/* When this process began, in the kernel's ticks; 0 if /proc does not tell. */
-static uint64_t
-start_of_process(void)
-{
-	char text[1024], *p;
-	int field, fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	/* The program's name is field 2, in brackets, and can be anything. */
-	p = strrchr(text, ')');
-	for (field = 2; p != NULL && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	return p != NULL ? strtoull(p + 1, NULL, 10) : 0;
-}
-
-static uint64_t
-namespace_of_process(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
-}
-
 /* Nobody else can put a file there in our name, or take ours away. */
 static bool
 is_safe_dir(int dir)
@@ -71,6 +50,27 @@ is_safe_dir(int dir)
 	       (st.st_uid == geteuid() && (st.st_mode & 022) == 0);
 }
 
+/* In this process: then it is the file of another copy of the library. */
+static bool
+is_mapped(const char *name)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	size_t cap = 0, len = strlen(name);
+	char *line = NULL;
+	bool found = false;
+	ssize_t n;
+
+	/* What was removed has more behind its name. */
+	while (maps != NULL && !found && (n = getline(&line, &cap, maps)) > 0)
+		found = (size_t)n > len + 2 && line[n - 1] == '\n' &&
+			line[n - 2 - (ssize_t)len] == '/' &&
+			memcmp(line + n - 1 - len, name, len) == 0;
+	free(line);
+	if (maps != NULL)
+		fclose(maps);
+	return found;
+}
+
 /* One of a process that had our number before, or of ourselves before an
  * exec: then it is ours to remove. */
 static void
@@ -79,19 +79,27 @@ remove_old(int dir, const char *name)
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_uid == geteuid())
+	    st.st_uid == geteuid() && !is_mapped(name))
 		unlinkat(dir, name, 0);
 }
 
+/* By the first name that no other copy has; old ones go, for a reader would
+ * take them for copies. */
 static int
-create(int dir, const char *name)
+create(int dir, uint64_t pid_namespace, char name[EV_LIVE_NAME_MAX])
 {
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(dir, name, flags, 0600);
+	char next[EV_LIVE_NAME_MAX];
+	unsigned copy;
+	int fd = -1;
 
-	if (fd < 0 && errno == EEXIST) {
-		remove_old(dir, name);
-		fd = openat(dir, name, flags, 0600);
+	for (copy = 0; copy < EV_LIVE_COPIES; copy++) {
+		ev_live_name_(next, getpid(), pid_namespace, copy);
+		remove_old(dir, next);
+		if (fd < 0) {
+			memcpy(name, next, sizeof(next));
+			fd = openat(dir, name, flags, 0600);
+		}
 	}
 	return fd;
 }
@@ -127,16 +135,14 @@ make_in(const char *path, uint64_t pid_namespace)
 {
 	int fd = -1, dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct ev_live_file *f = NULL;
-	char name[64];
+	char name[EV_LIVE_NAME_MAX];
 
-	snprintf(name, sizeof(name), EV_LIVE_PREFIX "%d.%llu", (int)getpid(),
-	    (unsigned long long)pid_namespace);
-	if (dir >= 0 && is_safe_dir(dir) &&
-	    snprintf(file_path, sizeof(file_path), "%s/%s", path, name) <
-		PATH_MAX)
-		fd = create(dir, name);
+	if (dir >= 0 && is_safe_dir(dir))
+		fd = create(dir, pid_namespace, name);
 	if (fd >= 0) {
-		f = map(fd);
+		if (snprintf(file_path, sizeof(file_path), "%s/%s", path,
+			name) < PATH_MAX)
+			f = map(fd);
 		if (f == NULL)
 			unlinkat(dir, name, 0);
 		close(fd);
@@ -154,7 +160,7 @@ fill(struct ev_live_file *f, uint64_t pid_namespace)
 	f->slots = EV_LIVE_SLOTS;
 	f->counters = EV_LIVE_COUNTERS;
 	f->pid = (int32_t)getpid();
-	f->start_ticks = start_of_process();
+	f->start_ticks = ev_live_start_of_(0);
 	f->pid_namespace = pid_namespace;
 	snprintf(f->library, sizeof(f->library), "%s", PACKAGE_VERSION);
 	f->slot[EV_LIVE_SUM].state = EV_LIVE_FREED;
@@ -167,7 +173,7 @@ static void
 make_file(void)
 {
 	const char *runtime = evutil_getenv_("XDG_RUNTIME_DIR");
-	uint64_t pid_namespace = namespace_of_process();
+	uint64_t pid_namespace = ev_live_pid_namespace_();
 	char user[64];
 	const char *dirs[] = {runtime, user, "/dev/shm", "/tmp"};
 	int saved_errno = errno;

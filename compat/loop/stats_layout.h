@@ -5,7 +5,9 @@
  * The file is DIR/libevent-aio-stats.PID.NAMESPACE, mode 0600, where PID is the
  * process's number in its pid namespace and NAMESPACE the inode number of that
  * (0 where /proc does not tell). DIR is the first of these that will do:
- * $XDG_RUNTIME_DIR, /run/user/UID, /dev/shm, /tmp.
+ * $XDG_RUNTIME_DIR, /run/user/UID, /dev/shm, /tmp. A second copy of the library
+ * in the process, a third and so on add .1, .2 to the name. (Commands that know
+ * nothing of that see the first file they find mapped, or the one without.)
  *
  * A slot is one base's, or the sum of those that were freed. Its writer first
  * counts `began` up, then writes, then sets `ended` to the same number; a
@@ -38,7 +40,8 @@
 enum {
 	EV_LIVE_COUNTERS = 27,
 	EV_LIVE_SLOTS = 127,
-	EV_LIVE_SUM = 0, /* the slot of the bases that were freed */
+	EV_LIVE_SUM = 0,    /* the slot of the bases that were freed */
+	EV_LIVE_COPIES = 4, /* files a process has at the most */
 };
 
 enum ev_live_state {

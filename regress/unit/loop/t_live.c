@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -460,6 +461,47 @@ find_directory_in_the_way(void)
 	CHECK(rmdir(path) == 0);
 }
 
+/* One that is mapped is another copy of the library's, here; one that is not
+ * was left by a process that is gone, or before an exec. */
+static void
+find_other_copy(void)
+{
+	char path[192], second[200], stale[200];
+	struct stat before, after;
+	void *others;
+	int fd;
+
+	path_of(getpid(), path, sizeof(path));
+	snprintf(second, sizeof(second), "%s.1", path);
+	snprintf(stale, sizeof(stale), "%s.2", path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+	CHECK(fd >= 0 && ftruncate(fd, sizeof(file)) == 0);
+	CHECK(fstat(fd, &before) == 0);
+	others =
+	    mmap(NULL, sizeof(file), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(others != MAP_FAILED && close(fd) == 0);
+	fd = open(stale, O_RDWR | O_CREAT | O_EXCL, 0600);
+	CHECK(fd >= 0 && close(fd) == 0);
+
+	kept[0] = new_base();
+	run_passes(kept[0], 2);
+	CHECK(stat(path, &after) == 0 && after.st_ino == before.st_ino);
+	CHECK(memcmp(others, &(struct ev_live_file){0}, sizeof(file)) == 0);
+	CHECK(access(stale, F_OK) != 0);
+	fd = open(second, O_RDONLY);
+	CHECK(fd >= 0 && read(fd, &file, sizeof(file)) == sizeof(file));
+	CHECK(passes_of(slot_of(1)) == 2 && close(fd) == 0);
+	munmap(others, sizeof(file));
+	CHECK(unlink(path) == 0);
+}
+
+static void
+copies_do_not_meet(void **state)
+{
+	in_child(find_other_copy, "live");
+	assert_int_equal(find_files(NULL, 0), 0);
+}
+
 static void
 what_is_in_the_way(void **state)
 {
@@ -540,6 +582,7 @@ main(void)
 	    cmocka_unit_test(read_while_it_is_written),
 	    cmocka_unit_test(child_has_a_file_of_its_own),
 	    cmocka_unit_test(idle_child_leaves_all_alone),
+	    cmocka_unit_test(copies_do_not_meet),
 	    cmocka_unit_test(what_is_in_the_way),
 	    cmocka_unit_test(others_could_write_the_directory),
 	    cmocka_unit_test(limit_of_file_size),
