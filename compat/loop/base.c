@@ -137,7 +137,7 @@ del_timers(struct event_base *base)
 	struct event *ev;
 	int n = 0;
 
-	while ((ev = min_heap_top_(&base->timers)) != NULL) {
+	while ((ev = min_heap_last_(&base->timers)) != NULL) {
 		if (ev->ev_flags & EVLIST_INTERNAL)
 			ev_timer_remove_(base, ev);
 		else

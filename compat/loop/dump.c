@@ -185,10 +185,13 @@ check_heap(struct event_base *base)
 	const struct min_heap *h = &base->timers;
 	size_t i;
 
-	for (i = 0; i < h->n; i++) {
+	for (i = 0; i < min_heap_size_(h); i++) {
 		EV_ASSERT(h->key[i] <= min_heap_key_(&h->p[i]->ev_timeout));
 		EV_ASSERT(h->p[i]->ev_timeout_pos.min_heap_idx == (int)i);
-		EV_ASSERT(i == 0 || h->key[(i - 1) / 2] <= h->key[i]);
+		if (i >= h->n)
+			EV_ASSERT(h->new_first <= h->key[i]);
+		else
+			EV_ASSERT(i == 0 || h->key[(i - 1) / 2] <= h->key[i]);
 	}
 }
 

@@ -107,7 +107,6 @@ struct event_base {
 	struct ev_common_timeout **common;
 	int n_common, common_alloc;
 	int64_t now_us; /* monotonic; valid if time_cached */
-	int64_t wall_minus_mono_us;
 
 	bool running;
 	bool break_now;
@@ -130,6 +129,7 @@ struct event_base {
 	int current_waiters;
 	short signal_ncalls; /* what is left to call of the running event */
 
+	int64_t wall_minus_mono_us;
 	int64_t wall_synced_us; /* now_us when that was last measured */
 
 	struct ev_signals *signals; /* NULL until the first signal event */
@@ -153,7 +153,7 @@ struct event_base {
 	bool notify_held, notify_due;
 	atomic_uint notifiers;
 
-	char pad_[140];      /* th_notify_fd is at 500 */
+	char pad_[132];      /* th_notify_fd is at 500 */
 	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
 	enum aio_policy policy;
 	int told_trouble;   /* the backend's, as it was last told of */
@@ -347,9 +347,11 @@ ev_timeval_of_us_(int64_t us)
 }
 
 /* ---- timer_batch.c */
-/* If many timeouts of the heap are due: activates all of them, in their order,
- * and says so. */
-bool ev_timer_fire_batch_(struct event_base *base, int64_t now);
+/* What is due at NOW is in the heap afterwards and not behind it, if it is not
+ * active: many at once are activated, in their order. */
+void ev_timer_fire_batch_(struct event_base *base, int64_t now);
+/* Finds out when the first of the new timeouts is due. */
+void ev_timer_find_new_first_(struct event_base *base);
 
 /* ---- common_timeout.c: queues of timeouts of one duration */
 #define EV_COMMON_USEC_MASK  0x000fffff /* microseconds proper */

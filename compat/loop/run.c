@@ -19,7 +19,7 @@ ev_base_has_events_(const struct event_base *base)
 static bool
 looks_first(struct event_base *base)
 {
-	if (base->timers.n == 0)
+	if (min_heap_size_(&base->timers) == 0)
 		return false; /* without an end both cost the same */
 	if (base->waits < WAITS_PER_LOOK)
 		base->waits++;

@@ -15,7 +15,7 @@
 /* The wall clock may be set: its distance is measured again after this long. */
 #define WALL_SYNC_US (5 * 1000000LL)
 
-/* So few timers are kept in exact order before each wait. */
+/* Of so few timers it is known before each wait which is the first. */
 #define SETTLED_AT_ONCE 3
 
 /* ---- the clock */
@@ -129,20 +129,13 @@ unqueue(struct event_base *base, struct event *ev)
 		min_heap_erase_(&base->timers, ev);
 }
 
-/* When the heap's top was due at the latest settling. */
-static int64_t
-first_us(const struct event_base *base)
-{
-	return base->timers.n > 0 ? base->timers.key[0] : INT64_MAX;
-}
-
 bool
 ev_timer_set_(struct event_base *base, struct event *ev,
     const struct timeval *tv, bool absolute)
 {
 	struct timeval at = time_of(base, tv, absolute);
 	bool common = ev_common_is_(base, &at);
-	int64_t first = first_us(base);
+	int64_t first = min_heap_first_(&base->timers);
 
 	if ((ev->ev_flags & EVLIST_TIMEOUT) && !common &&
 	    !in_common_queue(base, ev)) {
@@ -158,11 +151,11 @@ ev_timer_set_(struct event_base *base, struct event *ev,
 		if (common)
 			ev_common_insert_(base, ev);
 		else /* has been reserved */
-			min_heap_push_(&base->timers, ev);
+			min_heap_put_(&base->timers, ev, min_heap_key_(&at));
 	}
 	/* A loop that sleeps in another thread has to wake for an earlier
 	 * first one; if that was pushed back it wakes in vain, once. */
-	return first_us(base) < first;
+	return min_heap_first_(&base->timers) < first;
 }
 
 void
@@ -173,21 +166,25 @@ ev_timer_remove_(struct event_base *base, struct event *ev)
 	ev_count_sub_(base, ev->ev_flags);
 }
 
-/* Time to the heap's top as it was when it was last sorted: what was pushed
+/* Time to the first timeout as it was when it was last sorted: what was pushed
  * back since wakes the loop once in vain, when its first time comes. Sorting it
  * here would cost a descent through the heap for every time that any timeout is
- * pushed back, which is what pushing back is to save. A few are sorted for
+ * pushed back, which is what pushing back is to save. A few are looked at for
  * nothing. */
 const struct timespec *
 ev_timer_wait_(struct event_base *base, struct timespec *out)
 {
+	struct min_heap *h = &base->timers;
+	size_t n = min_heap_size_(h);
 	int64_t left;
 
-	if (base->timers.n == 0)
+	if (n == 0)
 		return NULL;
-	if (base->timers.n <= SETTLED_AT_ONCE)
-		(void)min_heap_settle_top_(&base->timers);
-	left = base->timers.key[0] - ev_now_us_(base);
+	if (n <= SETTLED_AT_ONCE)
+		min_heap_settle_all_(h);
+	else if (h->new_stale && h->new_first == min_heap_first_(h))
+		ev_timer_find_new_first_(base);
+	left = min_heap_first_(h) - ev_now_us_(base);
 	if (left < 0)
 		left = 0;
 	out->tv_sec = left / 1000000;
@@ -228,18 +225,19 @@ ev_timer_expired_(struct event_base *base, struct event *ev)
 void
 ev_timer_fire_(struct event_base *base)
 {
+	struct min_heap *h = &base->timers;
 	int64_t now;
 	struct event *ev;
 
-	if (min_heap_size_(&base->timers) == 0)
+	if (min_heap_size_(h) == 0)
 		return;
 	now = ev_now_us_(base);
-	if (base->timers.key[0] <= now)
-		(void)ev_timer_fire_batch_(base, now);
-	while (
-	    min_heap_size_(&base->timers) > 0 && base->timers.key[0] <= now) {
-		ev = min_heap_settle_top_(&base->timers);
-		if (ev == NULL || base->timers.key[0] > now)
+	if (min_heap_first_(h) > now)
+		return;
+	ev_timer_fire_batch_(base, now);
+	while (h->n > 0 && h->key[0] <= now) {
+		ev = min_heap_settle_top_(h);
+		if (h->key[0] > now)
 			break;
 		ev_timer_expired_(base, ev);
 	}
@@ -251,7 +249,7 @@ ev_timer_each_(struct event_base *base, ev_each_fn fn, void *arg)
 	size_t i;
 	int r;
 
-	for (i = 0; i < base->timers.n; i++) {
+	for (i = 0; i < min_heap_size_(&base->timers); i++) {
 		if ((r = fn(base, base->timers.p[i], arg)) != 0)
 			return r;
 	}

@@ -121,6 +121,37 @@ a_sleeping_loop_hears_of_everything(void **state)
 }
 
 /* The last event goes: the loop ends. */
+/* A timeout between what the first one was once set to and what it is set to:
+ * the loop sleeps for the latter, and has to wake. */
+static void
+between(struct event_base *base)
+{
+	struct event *far = evtimer_new(base, count, NULL),
+		     *near = evtimer_new(base, count, NULL),
+		     *user = event_new(base, -1, 0, count, NULL);
+	struct timeval once = {0, 20000}, hour = {3600, 0}, soon = {0, 50000};
+	pthread_t t;
+
+	atomic_store(&calls, 0);
+	event_add(far, &once);
+	event_add(far, &hour);
+	t = start_loop(base);
+	event_active(user, EV_READ, 1);
+	wait_for_calls(1);
+	event_add(near, &soon);
+	wait_for_calls(2);
+	stop_loop(base, t);
+	event_free(far);
+	event_free(near);
+	event_free(user);
+}
+
+static void
+a_loop_wakes_for_what_is_between(void **state)
+{
+	on_every_kind(between);
+}
+
 static void *
 dispatch(void *base)
 {
@@ -415,6 +446,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_sleeping_loop_hears_of_everything),
+	    cmocka_unit_test(a_loop_wakes_for_what_is_between),
 	    cmocka_unit_test(a_loop_ends_with_its_last_event),
 	    cmocka_unit_test(event_del_waits_for_its_callback),
 	    cmocka_unit_test(many_threads_add_and_free),

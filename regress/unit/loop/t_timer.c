@@ -41,48 +41,98 @@ random_time(struct evutil_weakrand_state *rnd, struct event *ev)
 }
 
 static void
+insert(struct min_heap *h, struct event *e, bool as_new)
+{
+	if (!as_new) {
+		assert_int_equal(min_heap_push_(h, e), 0);
+		return;
+	}
+	assert_int_equal(min_heap_reserve_(h, min_heap_size_(h) + 1), 0);
+	min_heap_append_(h, e, min_heap_key_(&e->ev_timeout));
+}
+
+static void
+change_at_random(
+    struct min_heap *h, struct evutil_weakrand_state *rnd, struct event *e)
+{
+	if (e->ev_timeout_pos.min_heap_idx < 0) {
+		random_time(rnd, e);
+		insert(h, e, evutil_weakrand_range_(rnd, 2) != 0);
+		return;
+	}
+	switch (evutil_weakrand_range_(rnd, 3)) {
+	case 0:
+		assert_int_equal(min_heap_erase_(h, e), 0);
+		assert_int_equal(min_heap_erase_(h, e), -1);
+		break;
+	case 1:
+		if (h->n_new > 0)
+			min_heap_admit_(
+			    h, h->n + (size_t)evutil_weakrand_range_(
+					  rnd, (int)h->n_new));
+		break;
+	default:
+		random_time(rnd, e);
+		min_heap_adjust_(h, e);
+		break;
+	}
+}
+
+/* What heap.h says is always so. */
+static void
+check_heap(const struct min_heap *h)
+{
+	size_t i;
+
+	for (i = 0; i < min_heap_size_(h); i++) {
+		const struct event *e = h->p[i];
+
+		assert_int_equal(e->ev_timeout_pos.min_heap_idx, i);
+		assert_true(h->key[i] <= min_heap_key_(&e->ev_timeout));
+		assert_true(min_heap_first_(h) <= h->key[i]);
+		assert_true(i >= h->n
+				? h->new_first <= h->key[i]
+				: i == 0 || h->key[(i - 1) / 2] <= h->key[i]);
+	}
+}
+
+static void
 heap_sorts_after_random_changes(void **state)
 {
 	struct evutil_weakrand_state rnd;
 	static struct event ev[N_HEAP];
 	struct min_heap h;
+	struct event *e;
 	int64_t last = -1;
 	size_t left = 0;
 	int i;
 
 	evutil_weakrand_seed_(&rnd, 12345);
 	min_heap_ctor_(&h);
+	assert_true(min_heap_first_(&h) == INT64_MAX);
+	assert_null(min_heap_last_(&h));
 	for (i = 0; i < N_HEAP; i++) {
 		random_time(&rnd, &ev[i]);
 		min_heap_elem_init_(&ev[i]);
-		assert_int_equal(min_heap_push_(&h, &ev[i]), 0);
+		insert(&h, &ev[i], i % 3 == 0);
 	}
-	for (i = 0; i < 10 * N_HEAP; i++) {
-		struct event *e = &ev[evutil_weakrand_range_(&rnd, N_HEAP)];
-
-		if (e->ev_timeout_pos.min_heap_idx < 0) {
-			random_time(&rnd, e);
-			assert_int_equal(min_heap_push_(&h, e), 0);
-		} else if (i % 3 == 0) {
-			assert_int_equal(min_heap_erase_(&h, e), 0);
-			assert_int_equal(min_heap_erase_(&h, e), -1);
-		} else {
-			random_time(&rnd, e);
-			min_heap_adjust_(&h, e);
-		}
+	for (i = 0; i < 20 * N_HEAP; i++) {
+		change_at_random(
+		    &h, &rnd, &ev[evutil_weakrand_range_(&rnd, N_HEAP)]);
+		check_heap(&h);
 	}
 	for (i = 0; i < N_HEAP; i++)
 		left += ev[i].ev_timeout_pos.min_heap_idx >= 0;
 	assert_int_equal(min_heap_size_(&h), left);
-	while (min_heap_size_(&h) > 0) {
-		struct event *e = min_heap_pop_(&h);
-
+	while (h.n_new > 0)
+		min_heap_admit_(&h, h.n);
+	while ((e = min_heap_pop_(&h)) != NULL) {
 		assert_true(min_heap_key_(&e->ev_timeout) >= last);
 		last = min_heap_key_(&e->ev_timeout);
 		left--;
 	}
 	assert_int_equal(left, 0);
-	assert_null(min_heap_pop_(&h));
+	assert_int_equal(min_heap_size_(&h), 0);
 	min_heap_dtor_(&h);
 }
 
@@ -469,6 +519,38 @@ waits_are_counted_from_now(void **state)
 	event_base_free(base);
 }
 
+/* It sleeps until the first one that is still set, however many there are. */
+static void
+what_is_deleted_wakes_nobody(void **state)
+{
+	enum { MOST = 2000, LEFT = 5 };
+	struct event_base *base = base_of(&kinds[0]);
+	static struct event ev[MOST];
+	int n, i;
+
+	reset();
+	fake.on = true;
+	for (n = LEFT; n <= MOST; n *= 2) {
+		for (i = 0; i < n; i++) {
+			evtimer_assign(&ev[i], base, note, name_a);
+			event_add(&ev[i], ms(10 + i));
+		}
+		for (i = 0; i < n - LEFT; i++)
+			event_del(&ev[i]);
+		event_base_assert_ok_(base);
+		fake.waits = fired = 0;
+		assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+		assert_int_equal(fake.asked_ns, (10 + n - LEFT) * 1000000LL);
+		assert_int_equal(fake.waits, 1);
+		assert_int_equal(fired, 1);
+		order[0] = '\0';
+		for (i++; i < n; i++)
+			event_del(&ev[i]);
+	}
+	fake.on = false;
+	event_base_free(base);
+}
+
 /* ---- a loop that always has something to do */
 
 static int reports;
@@ -642,6 +724,7 @@ main(void)
 	    cmocka_unit_test(common_timeouts_are_limited),
 	    cmocka_unit_test(time_stands_still_in_a_pass),
 	    cmocka_unit_test(waits_are_counted_from_now),
+	    cmocka_unit_test(what_is_deleted_wakes_nobody),
 	    cmocka_unit_test(a_busy_loop_looks),
 	    cmocka_unit_test(an_idle_loop_waits),
 	    cmocka_unit_test(a_timeout_that_runs_is_set_again),

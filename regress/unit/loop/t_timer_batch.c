@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 #include "bases.h"
+#include "compat/loop/heap.h"
 #include "compat/util/rand.h"
 
 EVENT2_EXPORT_SYMBOL void event_base_assert_ok_(struct event_base *base);
 
-#define MAX_TIMERS 3000
+/* More than are looked through in no order. */
+#define MAX_TIMERS (MIN_HEAP_NEW_MAX + 4000)
 #define SPAN_MS    500
 
 static int64_t fake_now_us = 1000000;
@@ -147,7 +149,7 @@ run_timers(struct event_base *base, int n, uint32_t seed, int step_ms)
 static void
 in_order_at_all_sizes(void **state)
 {
-	static const int sizes[] = {1, 63, 64, 65, 500, MAX_TIMERS};
+	static const int sizes[] = {1, 63, 64, 65, 500, 3000};
 	static const int steps[] = {1, 40, SPAN_MS, 2 * SPAN_MS};
 	struct event_base *base = base_of(&kinds[0]);
 	size_t i, k;
@@ -157,6 +159,7 @@ in_order_at_all_sizes(void **state)
 			run_timers(base, sizes[i], (uint32_t)(7 * i + k + 1),
 			    steps[k]);
 	}
+	run_timers(base, MAX_TIMERS, 99, 40);
 	event_base_free(base);
 }
 
