@@ -3,16 +3,20 @@
 #include "tools/elf.h"
 
 #include <elf.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/bytes.h"
+
 #define WORD_BITS (sizeof(ElfW(Addr)) * 8)
+
+/* Of what a file may ask us to keep. Real ones have some dozens of entries, a
+ * few hundred libraries at the most, and search paths of some kilobytes. */
+enum { MAX_DYNAMIC = 1 << 16, MAX_NEEDED = 4096, MAX_TEXT = 1 << 20 };
 
 /* Of this program: what "ours" means. The linker defines the symbol. */
 static unsigned
@@ -31,152 +35,130 @@ own_big_endian(void)
 	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
 }
 
-/* LEN bytes at OFFSET, or NULL. */
-static const void *
-at(const struct elf_file *f, uint64_t offset, uint64_t len)
-{
-	if (offset > f->len || len > f->len - offset)
-		return NULL;
-	return f->data + offset;
-}
+/* What is read of a file, until elf_open() ends. */
+struct image {
+	int fd;
+	ElfW(Ehdr) eh;
+	ElfW(Phdr) * segments; /* eh.e_phnum of them */
+};
 
-/* A string at OFFSET that ends within the file, or NULL. */
-static const char *
-string_at(const struct elf_file *f, uint64_t offset)
-{
-	const char *s = at(f, offset, 1);
-
-	if (s == NULL || memchr(s, '\0', f->len - offset) == NULL)
-		return NULL;
-	return s;
-}
-
-/* A copy: nothing in a file is aligned for certain. */
 static bool
-header_at(
-    const struct elf_file *f, size_t i, const ElfW(Ehdr) * eh, ElfW(Phdr) * out)
+read_headers(struct image *im)
 {
-	const void *p;
+	ElfW(Ehdr) *eh = &im->eh;
 
-	if (eh->e_phoff > f->len)
+	if (bytes_read(im->fd, 0, eh, sizeof(*eh)) != sizeof(*eh) ||
+	    (eh->e_type != ET_EXEC && eh->e_type != ET_DYN) ||
+	    eh->e_phentsize != sizeof(*im->segments))
 		return false;
-	p = at(f, eh->e_phoff + (uint64_t)i * sizeof(*out), sizeof(*out));
-	if (p == NULL)
-		return false;
-	memcpy(out, p, sizeof(*out));
-	return true;
+	im->segments = bytes_copy(
+	    im->fd, eh->e_phoff, (size_t)eh->e_phnum * sizeof(*im->segments));
+	return im->segments != NULL || eh->e_phnum == 0;
 }
 
 /* File offset of an address, by the segments; UINT64_MAX if there is none. */
 static uint64_t
-offset_of(const struct elf_file *f, const ElfW(Ehdr) * eh, uint64_t addr)
+offset_of(const struct image *im, uint64_t addr)
 {
-	ElfW(Phdr) ph;
 	size_t i;
 
-	for (i = 0; i < eh->e_phnum && header_at(f, i, eh, &ph); i++) {
-		if (ph.p_type == PT_LOAD && addr >= ph.p_vaddr &&
-		    addr - ph.p_vaddr < ph.p_filesz)
-			return addr - ph.p_vaddr + ph.p_offset;
+	for (i = 0; i < im->eh.e_phnum; i++) {
+		const ElfW(Phdr) *ph = &im->segments[i];
+
+		if (ph->p_type == PT_LOAD && addr >= ph->p_vaddr &&
+		    addr - ph->p_vaddr < ph->p_filesz)
+			return addr - ph->p_vaddr + ph->p_offset;
 	}
 	return UINT64_MAX;
 }
 
 struct dynamic {
-	const unsigned char *entries;
+	ElfW(Dyn) * entries;
 	size_t nr;
 	uint64_t strings; /* file offset of the string table */
 };
 
-static ElfW(Dyn) dyn_at(const struct dynamic *d, size_t i)
+/* What the last entry of that TAG names; NULL if there is none. */
+static char *
+text_of(const struct image *im, const struct dynamic *d, int64_t tag)
 {
-	ElfW(Dyn) dyn;
+	size_t i = d->nr;
 
-	memcpy(&dyn, d->entries + i * sizeof(dyn), sizeof(dyn));
-	return dyn;
-}
-
-static const char *
-dyn_string(
-    const struct elf_file *f, const struct dynamic *d, const ElfW(Dyn) * dyn)
-{
-	if (dyn->d_un.d_val > f->len)
+	while (i > 0 && d->entries[i - 1].d_tag != tag)
+		i--;
+	if (i == 0)
 		return NULL;
-	return string_at(f, d->strings + dyn->d_un.d_val);
+	return bytes_text(
+	    im->fd, d->strings + d->entries[i - 1].d_un.d_val, MAX_TEXT);
 }
 
 static bool
-read_strings(struct elf_file *f, const struct dynamic *d)
+read_strings(
+    struct elf_file *f, const struct image *im, const struct dynamic *d)
 {
 	size_t i;
 
 	f->needed = calloc(d->nr + 1, sizeof(*f->needed));
 	if (f->needed == NULL)
 		return false;
-	for (i = 0; i < d->nr; i++) {
-		ElfW(Dyn) dyn = dyn_at(d, i);
-		const char *s = dyn_string(f, d, &dyn);
+	for (i = 0; i < d->nr && f->needed_nr < MAX_NEEDED; i++) {
+		uint64_t value = d->entries[i].d_un.d_val;
+		char *name;
 
-		if (dyn.d_tag == DT_FLAGS_1)
-			f->no_default_dirs = dyn.d_un.d_val & DF_1_NODEFLIB;
-		else if (dyn.d_tag == DT_NEEDED && s != NULL)
-			f->needed[f->needed_nr++] = s;
-		else if (dyn.d_tag == DT_SONAME)
-			f->soname = s;
-		else if (dyn.d_tag == DT_RPATH)
-			f->rpath = s;
-		else if (dyn.d_tag == DT_RUNPATH)
-			f->runpath = s;
+		if (d->entries[i].d_tag == DT_FLAGS_1)
+			f->no_default_dirs = value & DF_1_NODEFLIB;
+		if (d->entries[i].d_tag != DT_NEEDED)
+			continue;
+		name = bytes_text(im->fd, d->strings + value, PATH_MAX);
+		if (name != NULL)
+			f->needed[f->needed_nr++] = name;
 	}
-	if (f->runpath != NULL)
-		f->rpath = NULL;
+	f->soname = text_of(im, d, DT_SONAME);
+	f->runpath = text_of(im, d, DT_RUNPATH);
+	if (f->runpath == NULL)
+		f->rpath = text_of(im, d, DT_RPATH);
 	return true;
 }
 
 static bool
-read_dynamic(struct elf_file *f, const ElfW(Ehdr) * eh, const ElfW(Phdr) * ph)
+read_dynamic(struct elf_file *f, const struct image *im, const ElfW(Phdr) * ph)
 {
 	struct dynamic d = {.strings = UINT64_MAX};
-	size_t max = ph->p_filesz / sizeof(ElfW(Dyn));
+	size_t max = ph->p_filesz / sizeof(*d.entries), i;
+	bool ok;
 
-	d.entries = at(f, ph->p_offset, ph->p_filesz);
+	if (max > MAX_DYNAMIC)
+		return false;
+	d.entries = bytes_copy(im->fd, ph->p_offset, max * sizeof(*d.entries));
 	if (d.entries == NULL)
 		return false;
-	for (; d.nr < max; d.nr++) {
-		ElfW(Dyn) dyn = dyn_at(&d, d.nr);
-
-		if (dyn.d_tag == DT_NULL)
-			break;
-		if (dyn.d_tag == DT_STRTAB)
-			d.strings = offset_of(f, eh, dyn.d_un.d_ptr);
+	while (d.nr < max && d.entries[d.nr].d_tag != DT_NULL)
+		d.nr++;
+	for (i = d.nr; i > 0 && d.strings == UINT64_MAX; i--) {
+		if (d.entries[i - 1].d_tag == DT_STRTAB)
+			d.strings = offset_of(im, d.entries[i - 1].d_un.d_ptr);
 	}
 	f->is_dynamic = true;
-	return d.strings < f->len && read_strings(f, &d);
+	ok = d.strings != UINT64_MAX && read_strings(f, im, &d);
+	free(d.entries);
+	return ok;
 }
 
 static enum elf_verdict
-read_segments(struct elf_file *f)
+read_segments(struct elf_file *f, const struct image *im)
 {
-	ElfW(Ehdr) eh;
-	ElfW(Phdr) ph;
 	size_t i;
 
-	if (f->len < sizeof(eh))
-		return ELF_BROKEN;
-	memcpy(&eh, f->data, sizeof(eh));
-	if ((eh.e_type != ET_EXEC && eh.e_type != ET_DYN) ||
-	    eh.e_phentsize != sizeof(ph))
-		return ELF_BROKEN;
-	for (i = 0; i < eh.e_phnum; i++) {
-		if (!header_at(f, i, &eh, &ph))
-			return ELF_BROKEN;
-		if (ph.p_type == PT_INTERP) {
-			f->interp = string_at(f, ph.p_offset);
+	for (i = 0; i < im->eh.e_phnum; i++) {
+		const ElfW(Phdr) *ph = &im->segments[i];
+
+		if (ph->p_type == PT_INTERP && f->interp == NULL) {
+			f->interp = bytes_text(im->fd, ph->p_offset, PATH_MAX);
 			if (f->interp == NULL)
 				return ELF_BROKEN;
 		}
-		if (ph.p_type == PT_DYNAMIC && !f->is_dynamic &&
-		    !read_dynamic(f, &eh, &ph))
+		if (ph->p_type == PT_DYNAMIC && !f->is_dynamic &&
+		    !read_dynamic(f, im, ph))
 			return ELF_BROKEN;
 	}
 	return ELF_OK;
@@ -184,13 +166,16 @@ read_segments(struct elf_file *f)
 
 /* The first 20 bytes mean the same in every ELF file. */
 static enum elf_verdict
-identify(struct elf_file *f)
+identify(struct elf_file *f, int fd)
 {
-	const unsigned char *d = f->data;
+	unsigned char d[EI_NIDENT + 4];
+	size_t len = bytes_read(fd, 0, d, sizeof(d));
 
-	if (f->len < SELFMAG || memcmp(d, ELFMAG, SELFMAG) != 0)
+	if (len == 0)
+		return ELF_UNREADABLE;
+	if (len < SELFMAG || memcmp(d, ELFMAG, SELFMAG) != 0)
 		return ELF_NOT_ELF;
-	if (f->len < EI_NIDENT + 4)
+	if (len < sizeof(d))
 		return ELF_BROKEN;
 	f->word_bits = d[EI_CLASS] == ELFCLASS64   ? 64
 		       : d[EI_CLASS] == ELFCLASS32 ? 32
@@ -206,44 +191,36 @@ identify(struct elf_file *f)
 	return ELF_OK;
 }
 
-static bool
-map(struct elf_file *f, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	void *p = MAP_FAILED;
-
-	if (fd < 0)
-		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-		p = mmap(
-		    NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	if (p == MAP_FAILED)
-		return false;
-	f->data = p;
-	f->len = (size_t)st.st_size;
-	return true;
-}
-
 enum elf_verdict
 elf_open(struct elf_file *f, const char *path)
 {
+	struct image im = {.fd = bytes_open(path)};
 	enum elf_verdict verdict;
 
 	memset(f, 0, sizeof(*f));
-	if (!map(f, path))
+	if (im.fd < 0)
 		return ELF_UNREADABLE;
-	verdict = identify(f);
-	return verdict == ELF_OK ? read_segments(f) : verdict;
+	verdict = identify(f, im.fd);
+	if (verdict == ELF_OK)
+		verdict =
+		    read_headers(&im) ? read_segments(f, &im) : ELF_BROKEN;
+	free(im.segments);
+	close(im.fd);
+	return verdict;
 }
 
 void
 elf_close(struct elf_file *f)
 {
-	if (f->data != NULL)
-		munmap((void *)(uintptr_t)f->data, f->len);
+	size_t i;
+
+	for (i = 0; i < f->needed_nr; i++)
+		free(f->needed[i]);
 	free(f->needed);
+	free(f->interp);
+	free(f->soname);
+	free(f->rpath);
+	free(f->runpath);
 	memset(f, 0, sizeof(*f));
 }
 

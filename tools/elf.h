@@ -15,18 +15,15 @@ enum elf_verdict {
 	ELF_BROKEN,
 };
 
-/* Strings point into the mapped file. */
 struct elf_file {
-	const unsigned char *data;
-	size_t len;
 	unsigned machine, word_bits; /* valid for ELF_OTHER_ARCH, too */
 	bool big_endian;
 	bool is_dynamic;
-	const char *interp;  /* PT_INTERP, or NULL */
-	const char *soname;  /* or NULL */
-	const char *rpath;   /* DT_RPATH, NULL where DT_RUNPATH replaces it */
-	const char *runpath; /* or NULL */
-	const char **needed;
+	char *interp;  /* PT_INTERP, or NULL */
+	char *soname;  /* or NULL */
+	char *rpath;   /* DT_RPATH, NULL where DT_RUNPATH replaces it */
+	char *runpath; /* or NULL */
+	char **needed;
 	size_t needed_nr;
 	bool no_default_dirs; /* DF_1_NODEFLIB */
 };

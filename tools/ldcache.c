@@ -4,56 +4,59 @@
 #include "tools/ldcache.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { HEADER = 48, ENTRY = 24, COUNT_AT = 20 };
+#include "tools/bytes.h"
+#include "tools/elf.h"
+
+enum { HEADER = 48, ENTRY = 24, COUNT_AT = 20, MAX_BYTES = 1 << 28 };
 
 static const char magic[] = "glibc-ld.so.cache1.1";
 
 bool
 ldcache_open(struct ldcache *c, const char *path)
 {
-	const struct elf_file *f = &c->file;
-
-	elf_open(&c->file, path); /* it is none, but its bytes are there */
-	if (f->len >= HEADER && memcmp(f->data, magic, COUNT_AT) == 0)
+	memset(c, 0, sizeof(*c));
+	c->data = bytes_whole(path, MAX_BYTES, &c->len);
+	if (c->data != NULL && c->len >= HEADER &&
+	    memcmp(c->data, magic, COUNT_AT) == 0)
 		return true;
-	elf_close(&c->file);
+	ldcache_close(c);
 	return false;
 }
 
 void
 ldcache_close(struct ldcache *c)
 {
-	elf_close(&c->file);
+	free(c->data);
+	memset(c, 0, sizeof(*c));
 }
 
 /* A string at OFFSET that ends within the file, or NULL. */
 static const char *
 string_at(const struct ldcache *c, uint32_t offset)
 {
-	const char *data = (const char *)c->file.data;
-
-	if (offset >= c->file.len ||
-	    memchr(data + offset, '\0', c->file.len - offset) == NULL)
+	if (offset >= c->len ||
+	    memchr(c->data + offset, '\0', c->len - offset) == NULL)
 		return NULL;
-	return data + offset;
+	return c->data + offset;
 }
 
 const char *
 ldcache_next(const struct ldcache *c, const char *soname, size_t *at)
 {
-	const char *data = (const char *)c->file.data;
 	const char *name, *path;
-	size_t len = c->file.len;
 	uint32_t nr, offset[2];
 
-	if (len < HEADER)
+	if (c->len < HEADER)
 		return NULL;
-	memcpy(&nr, data + COUNT_AT, sizeof(nr));
-	while (*at < nr && *at < (len - HEADER) / ENTRY) {
-		memcpy(offset, data + HEADER + *at * ENTRY + 4, sizeof(offset));
+	memcpy(&nr, c->data + COUNT_AT, sizeof(nr));
+	while (*at < nr && *at < (c->len - HEADER) / ENTRY) {
+		memcpy(
+		    offset, c->data + HEADER + *at * ENTRY + 4, sizeof(offset));
 		++*at;
 		name = string_at(c, offset[0]);
 		path = string_at(c, offset[1]);

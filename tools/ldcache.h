@@ -2,11 +2,12 @@
 #ifndef TOOLS_LDCACHE_H
 #define TOOLS_LDCACHE_H
 
-#include "tools/elf.h"
+#include <stdbool.h>
+#include <stddef.h>
 
-/* Only the bytes of the file are used. */
 struct ldcache {
-	struct elf_file file;
+	char *data; /* a copy of the file; NULL: none */
+	size_t len;
 };
 
 /* False if there is no cache that can be read; it is an empty one then. */

@@ -9,12 +9,12 @@ lint:
 
 # libevent-aio
 bin_PROGRAMS = %D%/libevent-aio
-noinst_HEADERS += %D%/child.h %D%/closure.h %D%/doctor.h %D%/elf.h %D%/json.h \
+noinst_HEADERS += %D%/bytes.h %D%/child.h %D%/closure.h %D%/doctor.h %D%/elf.h %D%/json.h \
 	%D%/ldcache.h %D%/libdir.h %D%/maps.h %D%/ours.h %D%/program.h \
 	%D%/run.h %D%/selftest.h %D%/selftest_api.h %D%/stats.h %D%/stats_file.h \
 	%D%/stats_show.h %D%/switch.h %D%/system.h
 %C%_libevent_aio_SOURCES = %D%/libevent-aio.c %D%/run.c %D%/program.c \
-	%D%/libdir.c %D%/closure.c %D%/elf.c %D%/ldcache.c %D%/ours.c \
+	%D%/bytes.c %D%/libdir.c %D%/closure.c %D%/elf.c %D%/ldcache.c %D%/ours.c \
 	%D%/child.c %D%/doctor.c %D%/doctor_host.c %D%/doctor_target.c \
 	%D%/json.c %D%/maps.c %D%/selftest.c %D%/selftest_loop.c %D%/stats.c %D%/stats_file.c \
 	%D%/stats_list.c %D%/stats_screen.c %D%/stats_show.c %D%/switch.c %D%/system.c \

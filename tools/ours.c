@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "tools/elf.h"
+#include "tools/bytes.h"
 
 const char *const ours_sonames[OURS_NR] = {
     "libevent-2.1.so.7",
@@ -13,23 +13,10 @@ const char *const ours_sonames[OURS_NR] = {
     "libevent_openssl-2.1.so.7",
 };
 
-/* 1: it is in there; 0: not; -1: cannot be read. */
-static int
-contains(const char *path, const char *text)
-{
-	struct elf_file f;
-	int r = -1;
-
-	if (elf_open(&f, path) != ELF_UNREADABLE)
-		r = memmem(f.data, f.len, text, strlen(text)) != NULL;
-	elf_close(&f);
-	return r;
-}
-
 enum ours_whose
 ours_is(const char *path)
 {
-	int r = contains(path, "@(#)libevent-aio ");
+	int r = bytes_contain(path, "@(#)libevent-aio ");
 
 	return r > 0 ? OURS_YES : r == 0 ? OURS_NOT : OURS_UNKNOWN;
 }
@@ -37,7 +24,7 @@ ours_is(const char *path)
 bool
 ours_has_libevent(const char *path)
 {
-	return contains(path, "EVENT_SHOW_METHOD") > 0;
+	return bytes_contain(path, "EVENT_SHOW_METHOD") > 0;
 }
 
 bool

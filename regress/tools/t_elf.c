@@ -15,6 +15,7 @@
 
 #include "tools/closure.h"
 #include "tools/elf.h"
+#include "tools/ours.h"
 
 /* This program, which has a bit of everything. */
 static unsigned char *image;
@@ -46,19 +47,28 @@ free_image(void **state)
 	return 0;
 }
 
+/* A file of LEN bytes without a name, its PATH; its descriptor. */
+static int
+make_file(const unsigned char *bytes, size_t len, char path[64])
+{
+	int fd = memfd_create("elf", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	snprintf(path, 64, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
 /* Opens LEN bytes as a file, and reads every string that is found there. */
 static enum elf_verdict
 open_bytes(const unsigned char *bytes, size_t len)
 {
-	int fd = memfd_create("elf", MFD_CLOEXEC);
 	enum elf_verdict verdict;
 	struct elf_file elf;
 	char path[64], text[64];
 	size_t i, sum = 0;
+	int fd = make_file(bytes, len, path);
 
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, bytes, len), len);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	verdict = elf_open(&elf, path);
 	for (i = 0; i < elf.needed_nr; i++)
 		sum += strlen(elf.needed[i]);
@@ -118,6 +128,83 @@ changed_anywhere(void **state)
 		    copy, round % 5 ? image_len : (size_t)rand() % image_len);
 	}
 	free(copy);
+}
+
+/* --- files that are cut while they are looked at --- */
+
+static int to_cut = -1; /* by the next search */
+
+void *__real_memmem(const void *a, size_t a_len, const void *b, size_t b_len);
+void *__wrap_memmem(const void *a, size_t a_len, const void *b, size_t b_len);
+
+void *
+__wrap_memmem(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	if (to_cut >= 0)
+		assert_int_equal(ftruncate(to_cut, 0), 0);
+	to_cut = -1;
+	return __real_memmem(a, a_len, b, b_len);
+}
+
+static void
+cut_after_it_was_opened(void **state)
+{
+	struct elf_file elf;
+	char path[64], needed[64];
+	int fd = make_file(image, image_len, path);
+
+	assert_int_equal(elf_open(&elf, path), ELF_OK);
+	assert_true(elf.needed_nr > 0);
+	snprintf(needed, sizeof(needed), "%s", elf.needed[0]);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_string_equal(elf.needed[0], needed);
+	assert_non_null(strstr(elf.interp, "/ld"));
+	elf_close(&elf);
+	close(fd);
+}
+
+static void
+cut_while_it_is_searched(void **state)
+{
+	char path[64];
+	int fd = make_file(image, image_len, path);
+
+	to_cut = fd;
+	ours_is(path); /* whatever it says */
+	assert_int_equal(to_cut, -1);
+	assert_int_equal(ours_is(path), OURS_UNKNOWN); /* it is empty */
+	close(fd);
+}
+
+/* --- whose it is --- */
+
+/* The mark is found wherever it lies, and no part of it is. */
+static void
+mark_anywhere(void **state)
+{
+	static const char mark[] = "@(#)libevent-aio 0";
+	const size_t len = 200000;
+	unsigned char *bytes = calloc(1, len);
+	char path[64];
+	size_t at;
+	int fd;
+
+	assert_non_null(bytes);
+	fd = make_file(bytes, len, path);
+	assert_int_equal(ours_is(path), OURS_NOT);
+	for (at = 0; at<len; at += at % 4096> 4070 ? 1 : 4071 - at % 4096) {
+		assert_int_equal(pwrite(fd, mark, sizeof(mark) - 1, (off_t)at),
+		    sizeof(mark) - 1);
+		assert_int_equal(ours_is(path), OURS_YES);
+		assert_int_equal(pwrite(fd, bytes, sizeof(mark) - 1, (off_t)at),
+		    sizeof(mark) - 1);
+	}
+	assert_int_equal(pwrite(fd, mark, 10, (off_t)len - 10), 10);
+	assert_int_equal(ours_is(path), OURS_NOT);
+	assert_int_equal(ours_is("/nowhere"), OURS_UNKNOWN);
+	assert_int_equal(ours_is("/"), OURS_UNKNOWN);
+	close(fd);
+	free(bytes);
 }
 
 /* --- beside the loader --- */
@@ -249,6 +336,24 @@ no_cache(void **state)
 	ldcache_close(&c);
 }
 
+static void
+cache_that_is_cut(void **state)
+{
+	unsigned char bytes[48] = "glibc-ld.so.cache1.1";
+	struct ldcache c;
+	char path[64];
+	size_t at = 0;
+	int fd;
+
+	bytes[20] = 200; /* entries, of which none is there */
+	fd = make_file(bytes, sizeof(bytes), path);
+	assert_true(ldcache_open(&c, path));
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_null(ldcache_next(&c, "libc.so.6", &at));
+	ldcache_close(&c);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -256,9 +361,13 @@ main(void)
 	    cmocka_unit_test(whole_file),
 	    cmocka_unit_test(cut_off_anywhere),
 	    cmocka_unit_test(changed_anywhere),
+	    cmocka_unit_test(cut_after_it_was_opened),
+	    cmocka_unit_test(cut_while_it_is_searched),
+	    cmocka_unit_test(mark_anywhere),
 	    cmocka_unit_test(libraries_as_the_loader_finds_them),
 	    cmocka_unit_test(cache_as_ldconfig_lists_it),
 	    cmocka_unit_test(no_cache),
+	    cmocka_unit_test(cache_that_is_cut),
 	};
 
 	return cmocka_run_group_tests(tests, read_image, free_image);
