@@ -150,6 +150,19 @@ several_ask(void **state)
 	wait_for(env, N_THREADS * N_ROUNDS);
 }
 
+/* Each round sends again all that is open. The fake answers in order and the
+ * sockets of former rounds are closed: after an answer little is left in its
+ * socket's buffer, which would drop what it has no room for. */
+static void
+wait_for_an_answer(struct env *env, int former)
+{
+	const struct timespec ms = {0, 1000000};
+
+	while (!atomic_load(&env->stopping) &&
+	       atomic_load(&env->calls) == former)
+		nanosleep(&ms, NULL);
+}
+
 static void *
 reconfigure(void *arg)
 {
@@ -157,6 +170,8 @@ reconfigure(void *arg)
 	struct sockaddr_storage ss;
 
 	while (!atomic_load(&env->stopping)) {
+		int former = atomic_load(&env->calls);
+
 		evdns_base_get_nameserver_addr(
 		    env->dns, 0, (struct sockaddr *)&ss, sizeof(ss));
 		evdns_base_clear_nameservers_and_suspend(env->dns);
@@ -166,6 +181,7 @@ reconfigure(void *arg)
 		evdns_base_search_add(env->dns, "example");
 		evdns_base_load_hosts(env->dns, NULL);
 		evdns_base_clear_host_addresses(env->dns);
+		wait_for_an_answer(env, former);
 	}
 	return NULL;
 }
