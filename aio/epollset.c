@@ -18,7 +18,7 @@
 #define TRUST_MAX 31
 
 /* As many bits of a suspicious generation are remembered. */
-#define SUSPECT_MASK 0x7ffu
+#define SUSPECT_MASK 0x1ffu
 
 /* The eventfd's cookie: no descriptor has this number. */
 #define RESFD_COOKIE UINT64_MAX

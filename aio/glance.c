@@ -1,4 +1,4 @@
-/* Looking at write-readiness before watching it. */
+/* Looking at readiness before watching it. */
 #include "aio/glance.h"
 
 #include "aio/mem.h"
@@ -8,6 +8,10 @@
 #define CAP_MIN 16
 /* Of one pass; more are given a home at once. */
 #define CAP_MAX 4096
+/* Looks at readers end when so many more were in vain than found something, and
+ * then one in so many is tried. */
+#define BAD_LUCK_MAX 16
+#define TRY_ONE_IN   64
 
 static const struct timespec no_time = {0, 0};
 
@@ -36,23 +40,41 @@ has_room(struct aio_glance *g)
 	return true;
 }
 
+static bool
+is_lucky(struct aio_glance *g)
+{
+	if (g->bad_luck < BAD_LUCK_MAX)
+		return true;
+	return ++g->unlooked % TRY_ONE_IN == 0;
+}
+
+static void
+learn(struct aio_glance *g, bool found)
+{
+	if (found && g->bad_luck > 0)
+		g->bad_luck--;
+	else if (!found && g->bad_luck < BAD_LUCK_MAX)
+		g->bad_luck++;
+}
+
 /* A glance that failed is not repeated the next time: who cannot write now may
  * be one who only asks when he cannot. */
-bool
-aio_glance_note(struct aio_glance *g, struct aio_slot *slot)
+unsigned
+aio_glance_note(struct aio_glance *g, struct aio_slot *slot, unsigned cond)
 {
 	if (slot->glance == AIO_GLANCE_FAILED) {
 		slot->glance = AIO_GLANCE_SKIP;
-		return false;
+		return 0;
 	}
 	if (slot->glance == AIO_GLANCE_SKIP) {
 		slot->glance = AIO_GLANCE_NONE;
-		return false;
+		return 0;
 	}
-	if (g->off || !has_room(g))
-		return false;
-	g->fds[g->count++] = (struct pollfd){.fd = slot->fd, .events = POLLOUT};
-	return true;
+	if (g->off || (cond == AIO_READ && !is_lucky(g)) || !has_room(g))
+		return 0;
+	g->fds[g->count++] = (struct pollfd){
+	    .fd = slot->fd, .events = (short)aio_conds_to_poll(cond)};
+	return cond;
 }
 
 void
@@ -69,14 +91,18 @@ aio_glance_look(
 	for (; g->asked < g->count; g->asked++) {
 		const struct pollfd *p = &g->fds[g->asked];
 		struct aio_slot *slot = aio_slots_at(s, p->fd);
+		const unsigned cond =
+		    p->events == POLLIN ? AIO_READ : AIO_WRITE;
 
-		if (aio_conds_from_poll(
-			(uint32_t)(uint16_t)p->revents, AIO_WRITE) != 0) {
-			slot->glance = AIO_GLANCE_FOUND;
-		} else {
-			slot->glance = AIO_GLANCE_FAILED;
-			aio_slots_push_dirty(s, slot);
-		}
+		slot->found = aio_conds_from_poll(
+				  (uint32_t)(uint16_t)p->revents, cond) &
+			      3u;
+		if (cond == AIO_READ)
+			learn(g, slot->found != 0);
+		if (slot->found != 0)
+			continue;
+		slot->glance = AIO_GLANCE_FAILED;
+		aio_slots_push_dirty(s, slot);
 	}
 }
 
@@ -89,12 +115,14 @@ aio_glance_take(struct aio_glance *g, struct aio_slots *s,
 	for (; n < cap && g->next < g->asked; g->next++) {
 		struct aio_slot *slot = aio_slots_at(s, g->fds[g->next].fd);
 
-		if (slot->glance != AIO_GLANCE_FOUND)
+		const unsigned mask = slot->found;
+
+		if (mask == 0)
 			continue; /* withdrawn meanwhile */
-		slot->glance = AIO_GLANCE_NONE;
+		slot->found = 0;
 		aio_slots_push_dirty(s, slot);
-		aio_policy_fired(slot, aio_slots_polls(s, slot), AIO_WRITE);
-		out[n++] = (struct aio_ready){slot->fd, AIO_WRITE};
+		aio_policy_fired(slot, aio_slots_polls(s, slot), mask);
+		out[n++] = (struct aio_ready){slot->fd, mask};
 	}
 	if (g->next == g->asked)
 		g->count = g->asked = g->next = 0;

@@ -49,7 +49,7 @@ static inline bool
 is_quiet(const struct aio_slot *slot)
 {
 	return slot->armed == 0 && !(slot->flags & AIO_SLOT_READY) &&
-	       slot->glance != AIO_GLANCE_FOUND;
+	       slot->found == 0;
 }
 
 static __attribute__((noinline)) void

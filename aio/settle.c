@@ -94,15 +94,38 @@ place_in_aio(struct aio_combined *c, struct aio_slot *slot, unsigned homeless)
 	return conds == 0 ? 0 : conds & ~arm(c, slot, conds);
 }
 
-/* Not at a descriptor that was never of interest before (it is likely to
- * connect), nor at one that is written to again and again (epoll's). */
+/* Not a writer that was never of interest before (it is likely to connect), nor
+ * one that is written to again and again (epoll's). */
 static bool
-may_glance(const struct aio_combined *c, const struct aio_slot *slot)
+is_writer_to_look_at(const struct aio_slot *slot)
 {
-	return c->glance.open && !(slot->want & AIO_EDGE) &&
-	       (slot->ep_have != 0 || slot->armed != 0 ||
+	return (slot->ep_have != 0 || slot->armed != 0 ||
 		   slot->streak_in != 0) &&
 	       !aio_policy_is_standing(slot, AIO_DIR_OUT);
+}
+
+/* A new one that AIO would get: a connection's request often comes with it. (One
+ * that epoll gets is registered when it comes.) */
+static bool
+is_reader_to_look_at(const struct aio_slot *slot)
+{
+	return slot->want == AIO_READ && slot->streak_in == 0 &&
+	       slot->kind == AIO_KIND_POLL;
+}
+
+/* Of what has no home yet, notes what to look at; returns that. */
+static unsigned
+glance_at(struct aio_combined *c, struct aio_slot *slot, unsigned homeless)
+{
+	if (!c->glance.open || homeless == 0 || (slot->want & AIO_EDGE))
+		return 0;
+	if (homeless & AIO_WRITE)
+		return is_writer_to_look_at(slot)
+			   ? aio_glance_note(&c->glance, slot, AIO_WRITE)
+			   : 0;
+	return is_reader_to_look_at(slot)
+		   ? aio_glance_note(&c->glance, slot, AIO_READ)
+		   : 0;
 }
 
 /* Finds a home for what is wanted and not yet watched. */
@@ -119,9 +142,7 @@ place(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
 	homeless = slot->want & AIO_COND &
 		   ~(unsigned)(slot->armed | slot->ep_home) &
 		   ~aio_slots_ready(&c->slots, slot);
-	if ((homeless & AIO_WRITE) && may_glance(c, slot) &&
-	    aio_glance_note(&c->glance, slot))
-		homeless &= ~AIO_WRITE;
+	homeless &= ~glance_at(c, slot, homeless);
 	if (slot->want & AIO_EDGE)
 		slot->ep_home |= slot->want & AIO_COND & 7u;
 	else if (homeless != 0 && how != AIO_SETTLE_IN_EPOLL)

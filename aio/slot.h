@@ -82,24 +82,22 @@ struct aio_slot {
 	 * the bits go. */
 	uint8_t streak_in : 3;
 	uint8_t streak_out : 3;
-	uint8_t glance : 2;       /* enum aio_glance_state */
-	uint16_t ep_trust : 5;    /* settlings that left it unconfirmed */
-	uint16_t ep_suspect : 11; /* generation of the last such report */
+	uint8_t glance : 2;      /* enum aio_glance_state */
+	uint16_t found : 2;      /* by a glance, not yet handed out */
+	uint16_t ep_trust : 5;   /* settlings that left it unconfirmed */
+	uint16_t ep_suspect : 9; /* generation of the last such report */
 };
 
 _Static_assert(sizeof(struct aio_slot) == 20, "three descriptors a cache line");
 
 #define AIO_STREAK_MAX 7
 
-/* Of write-readiness (glance.h).
+/* Of the last look (glance.h).
  *
- *	NONE -> FOUND           it holds, and is to be handed out
- *	FOUND -> NONE           handed out, or withdrawn
- *	NONE -> FAILED -> SKIP  it does not; a home is found for it
+ *	NONE -> FAILED -> SKIP  in vain; a home is found for it
  *	SKIP -> NONE            a home was found for it without a look */
 enum aio_glance_state {
 	AIO_GLANCE_NONE,
-	AIO_GLANCE_FOUND,
 	AIO_GLANCE_FAILED,
 	AIO_GLANCE_SKIP,
 };
@@ -252,8 +250,7 @@ aio_slots_completed(const struct aio_slots *s, const struct aio_slot *slot)
 static inline unsigned
 aio_slots_ready(const struct aio_slots *s, const struct aio_slot *slot)
 {
-	return aio_slots_completed(s, slot) |
-	       (slot->glance == AIO_GLANCE_FOUND ? AIO_WRITE : 0);
+	return aio_slots_completed(s, slot) | slot->found;
 }
 /* Of that, only KEEP remains. */
 static inline void
@@ -262,8 +259,7 @@ aio_slots_keep_ready(
 {
 	if (slot->flags & AIO_SLOT_READY)
 		aio_slots_own_polls(s, slot)->ready &= (uint8_t)keep;
-	if (slot->glance == AIO_GLANCE_FOUND && !(keep & AIO_WRITE))
-		slot->glance = AIO_GLANCE_NONE;
+	slot->found &= keep & (AIO_READ | AIO_WRITE);
 }
 
 /* The kernel's 64 bits for a poll, and back: NULL if it never existed. */

@@ -1,5 +1,5 @@
-/* Write-readiness is looked at before it is watched: by one call for all of a
- * pass, and only where it is likely to hold. */
+/* Readiness is looked at before it is watched: by one call for all of a pass,
+ * and only where it is likely to hold. */
 #include "harness.h"
 
 #include <errno.h>
@@ -316,6 +316,121 @@ test_cannot_look(void **state)
 	poll_error = 0;
 }
 
+/* ---- new readers: only in a backend that has a context */
+
+static void
+open_with_context(bool shared)
+{
+	open_with(AIO_POLICY_ALWAYS, shared);
+	assert_int_equal(b->ops->set_policy(b, AIO_POLICY_ADAPTIVE), 0);
+	for (int i = 0; i < FDS; i++)
+		want(b, fds[i][0], 0);
+	assert_int_equal(pass(b, 0, fds[0][0]), 0);
+	forget_counts();
+}
+
+/* Those that have something are told of in the same pass and were never in the
+ * kernel; the others are watched, all by one call each. */
+static void
+test_new_readers(void **state)
+{
+	struct aio_ready got[FDS + 1];
+
+	open_with_context(false);
+	for (int i = 0; i < FDS; i++) {
+		if (i % 4 != 0)
+			put(fds[i][1], 1);
+		want(b, fds[i][0], AIO_READ | AIO_FRESH);
+	}
+	assert_int_equal(pass_all(b, -1, got, FDS + 1, 7), FDS * 3 / 4);
+	assert_int_equal(n_poll, 1);
+	assert_int_equal(n_submit, 1);
+	assert_int_equal(n_ctl, 0);
+	for (int i = 0; i < FDS * 3 / 4; i++) {
+		assert_int_equal(got[i].mask, AIO_READ);
+		take(got[i].fd);
+		want(b, got[i].fd, 0);
+	}
+	put(fds[4][1], 1);
+	hear(b, fds[4][0], AIO_READ);
+}
+
+/* By level: told until it is read, looked at once. */
+static void
+test_new_reader_stays(void **state)
+{
+	open_with_context(false);
+	put(fds[0][1], 1);
+	want(b, fds[0][0], AIO_READ | AIO_FRESH);
+	for (int i = 0; i < 20; i++)
+		hear(b, fds[0][0], AIO_READ);
+	assert_int_equal(n_poll, 1);
+	take(fds[0][0]);
+	hear_nothing(b, fds[0][0]);
+	close(fds[0][1]);
+	hear(b, fds[0][0], AIO_READ);
+	fds[0][1] = dup(fds[1][1]);
+}
+
+static void
+visit(bool brings_something)
+{
+	int pair[2];
+
+	make_pair(pair);
+	if (brings_something)
+		put(pair[1], 1);
+	want(b, pair[0], AIO_READ | AIO_FRESH);
+	assert_int_equal(
+	    pass(b, 0, pair[0]), brings_something ? AIO_READ : 0);
+	want(b, pair[0], 0);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* Whose readers have nothing at first is not made to look for ever, but found
+ * out when that has changed. */
+static void
+test_bad_luck(void **state)
+{
+	unsigned in_vain;
+
+	open_with_context(false);
+	for (int round = 0; round < 200; round++)
+		visit(false);
+	in_vain = n_poll;
+	assert_in_range(in_vain, 10, 20);
+	for (int round = 0; round < 4000; round++)
+		visit(true);
+	assert_true(n_poll - in_vain > 2000);
+}
+
+/* Taken back, or another file under the number, before it is handed out. */
+static void
+test_new_reader_withdrawn(void **state)
+{
+	struct aio_ready got[4];
+
+	open_with_context(true);
+	for (int i = 0; i < 3; i++) {
+		put(fds[i][1], 1);
+		want(b, fds[i][0], AIO_READ | AIO_FRESH);
+	}
+	assert_int_equal(b->ops->prepare(b), 1);
+	want(b, fds[0][0], 0);
+	want(b, fds[1][0], 0);
+	assert_int_equal(dup2(fds[3][0], fds[1][0]), fds[1][0]);
+	want(b, fds[1][0], AIO_READ | AIO_FRESH);
+	want(b, fds[2][0], AIO_READ | AIO_CLOSED);
+	assert_int_equal(b->ops->collect(b, got, 4), 1);
+	assert_int_equal(got[0].fd, fds[2][0]);
+	assert_int_equal(got[0].mask, AIO_READ);
+	want(b, fds[2][0], 0);
+	hear_nothing(b, fds[1][0]);
+	put(fds[3][1], 1);
+	hear(b, fds[1][0], AIO_READ);
+}
+
 static void *
 no_realloc(void *p, size_t len)
 {
@@ -344,11 +459,11 @@ test_no_memory(void **state)
 	struct aio_slot slot = {.fd = 1};
 
 	aio_mem_set(NULL, no_realloc, NULL);
-	assert_false(aio_glance_note(&g, &slot));
+	assert_int_equal(aio_glance_note(&g, &slot, AIO_WRITE), 0);
 	aio_mem_set(NULL, NULL, NULL);
-	assert_true(aio_glance_note(&g, &slot));
+	assert_int_equal(aio_glance_note(&g, &slot, AIO_WRITE), AIO_WRITE);
 	for (int i = 0; i < 10000; i++)
-		(void)aio_glance_note(&g, &slot);
+		(void)aio_glance_note(&g, &slot, AIO_WRITE);
 	assert_int_equal(g.count, 4096);
 	aio_glance_fini(&g);
 }
@@ -369,6 +484,10 @@ main(void)
 	    cmocka_unit_test_teardown(test_grown_meanwhile, close_all),
 	    cmocka_unit_test_teardown(test_beside_a_poll, close_all),
 	    cmocka_unit_test_teardown(test_very_many, close_all),
+	    cmocka_unit_test_teardown(test_new_readers, close_all),
+	    cmocka_unit_test_teardown(test_new_reader_stays, close_all),
+	    cmocka_unit_test_teardown(test_bad_luck, close_all),
+	    cmocka_unit_test_teardown(test_new_reader_withdrawn, close_all),
 	    cmocka_unit_test_teardown(test_no_memory_in_a_pass, close_all),
 	    cmocka_unit_test(test_no_memory),
 	};

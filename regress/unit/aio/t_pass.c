@@ -529,7 +529,8 @@ test_long_life(void **state)
 	}
 	assert_int_equal(n.ctl + n.submit, 0); /* settled in epoll */
 	b->ops->stats(b, &stats);
-	assert_int_equal(stats.iocbs, 4);
+	/* It had something when it came, which was seen without a poll. */
+	assert_int_equal(stats.iocbs, 3);
 	assert_int_equal(stats.moves[AIO_MOVE_STANDING], 1);
 	assert_string_equal(b->ops->status(b), "aio+epoll");
 	b->ops->close(b);
