@@ -28,6 +28,10 @@
  * 0.35. So beyond the number of connections that a turn usually brings, poll is
  * asked before each accept; but not more often than one failure costs. */
 #define ASK_MAX 8
+/* Connections in one turn of the loop: what a queue of the usual length
+ * (net.core.somaxconn) holds. A flood of them must not keep the loop from all
+ * else. */
+#define TURN_MAX 4096
 
 struct evconnlistener {
 	struct event event;
@@ -124,8 +128,9 @@ learn_usual(struct evconnlistener *lev, unsigned n)
 		lev->usual += (n - lev->usual + 3) / 4;
 }
 
-/* Locked. 0 if there are no more, or the callback wants none; else the error of
- * accept(). */
+/* Locked. 0 if there are no more, or the callback wants none, or enough were
+ * taken for now; else the error of accept(), which ends the turn whatever it
+ * is. */
 static int
 accept_all(struct evconnlistener *lev)
 {
@@ -150,7 +155,8 @@ accept_all(struct evconnlistener *lev)
 			evutil_closesocket(fd);
 		else if (!deliver(lev, fd, (struct sockaddr *)&ss, len))
 			return 0;
-	} while (n < lev->usual || n >= limit || has_more(listen_fd));
+	} while (n < TURN_MAX &&
+		 (n < lev->usual || n >= limit || has_more(listen_fd)));
 	learn_usual(lev, n);
 	return err;
 }

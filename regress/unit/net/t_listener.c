@@ -473,6 +473,81 @@ errors_are_told(void **state)
 	close(fd[1]);
 }
 
+/* ---- accept() that answers without end */
+
+/* What accept4() does in place of what it is asked, so often. */
+static int calls, calls_max;
+static int answer_errno; /* 0: a connection */
+static const struct sockaddr_in answer_from = {.sin_family = AF_INET};
+
+int __real_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags);
+
+int
+__wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+	if (calls_max == 0)
+		return __real_accept4(fd, sa, len, flags);
+	errno = ++calls > calls_max ? EAGAIN : answer_errno;
+	if (errno != 0)
+		return -1;
+	memcpy(sa, &answer_from, sizeof(answer_from));
+	*len = sizeof(answer_from);
+	return dup(fd);
+}
+
+static void
+note_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	++*(int *)arg;
+}
+
+/* One readiness, in which accept() would answer so 100000 times: how often it
+ * was asked. */
+static int
+accepts_of_a_turn(struct event_base *base, int err, struct accepts *a)
+{
+	struct evconnlistener *lev =
+	    new_listener(base, LEV_OPT_CLOSE_ON_FREE, a);
+	struct sockaddr_in sin = address_of(lev);
+	int client = client_of(&sin), n_timeouts = 0;
+	struct timeval now = {0, 0};
+
+	evconnlistener_set_error_cb(lev, on_error);
+	event_base_once(base, -1, EV_TIMEOUT, note_timeout, &n_timeouts, &now);
+	calls = 0;
+	calls_max = 100000;
+	answer_errno = err;
+	event_base_loop(base, EVLOOP_ONCE);
+	calls_max = 0;
+	assert_int_equal(n_timeouts, 1);
+	evconnlistener_free(lev);
+	close(client);
+	return calls;
+}
+
+static void
+aborted_connections_do_not_hold_it(void **state)
+{
+	struct accepts a = {0};
+
+	assert_int_equal(accepts_of_a_turn(*state, ECONNABORTED, &a), 1);
+	assert_int_equal(accepts_of_a_turn(*state, EINTR, &a), 1);
+	assert_int_equal(accepts_of_a_turn(*state, EAGAIN, &a), 1);
+	assert_int_equal(a.n, 0);
+	assert_int_equal(a.n_error, 0);
+}
+
+/* As many as a queue of the usual length has; then others have a turn. */
+static void
+a_flood_does_not_hold_it(void **state)
+{
+	struct accepts a = {0};
+
+	assert_int_equal(accepts_of_a_turn(*state, 0, &a), 4096);
+	assert_int_equal(a.n, 4096);
+}
+
 /* Threads: while the callback runs in the loop's, another one disables or frees
  * the listener, and comes back before the callback does. */
 
@@ -569,6 +644,8 @@ main(void)
 	    BASE(ipv6_only),
 	    BASE(local_sockets),
 	    BASE(errors_are_told),
+	    BASE(aborted_connections_do_not_hold_it),
+	    BASE(a_flood_does_not_hold_it),
 	    cmocka_unit_test(disable_does_not_wait),
 	    cmocka_unit_test(free_does_not_wait),
 	};
