@@ -8,12 +8,14 @@
 #include <unistd.h>
 
 /* STRIDE has no factor in common with the number of timers: every one has its
- * turn, in no order that the loop could know. */
+ * turn, in no order that the loop could know. What is next is found without a
+ * division, and is no variable in memory while timers are pushed back: a loop
+ * that writes to the timer would have to wait for both (4 ns on Zen 4). */
 enum { SPAN_MS = 20, FAR_MS = 60000, PUSHES = 100, STRIDE = 7919 };
 
 static struct loop_timer *timers;
 static unsigned long nr, fired;
-static unsigned long pushed;
+static unsigned long pushed, next_pushed;
 static uint32_t seed = 1;
 
 static inline void
@@ -61,11 +63,18 @@ fire(struct stopwatch *w)
 static inline void
 on_ready(struct watch *w)
 {
-	unsigned long i;
+	unsigned long i, next = next_pushed;
+	const unsigned long count = nr, step = STRIDE % count;
 
 	(void)w;
-	for (i = 0; i < PUSHES; i++)
-		timer_push(&timers[pushed++ * STRIDE % nr], FAR_MS);
+	for (i = 0; i < PUSHES; i++) {
+		timer_push(&timers[next], FAR_MS);
+		next += step;
+		if (next >= count)
+			next -= count;
+	}
+	next_pushed = next;
+	pushed += PUSHES;
 }
 WATCH_ENTRY(on_ready)
 
