@@ -211,32 +211,31 @@ is_to_watch(const struct event *ev)
  * over, as with each byte that a connection moves. The heap need not hear of it
  * (heap.h). Calls nothing, multiplies and divides nothing: with many timeouts
  * the event is not in the cache, and the less is done for one, the more of them
- * the processor fetches at a time. False: not so simple. */
+ * the processor fetches at a time. False: not so simple. The caller knows that
+ * the time is cached and that debug mode is off. */
 static inline bool
 push_back(
     const struct event_base *base, struct event *ev, const struct timeval *tv)
 {
 	uint64_t sec, usec;
 
+	/* One of a common timeout's queue has marks above the microseconds. */
 	if ((ev->ev_flags & (EVLIST_TIMEOUT | EVLIST_ACTIVE |
 				EVLIST_ACTIVE_LATER | EVLIST_FINALIZING)) !=
 		EVLIST_TIMEOUT ||
-	    is_to_watch(ev) || !base->time_cached || ev_debug_mode_on_)
-		return false;
-	/* Not of a common timeout's queue, neither before nor after: that has
-	 * marks above the microseconds. */
-	if ((uint64_t)tv->tv_usec >= USEC_PER_SEC ||
-	    (uint64_t)ev->ev_timeout.tv_usec >= USEC_PER_SEC)
+	    is_to_watch(ev) || (uint64_t)ev->ev_timeout.tv_usec >= USEC_PER_SEC)
 		return false;
 	usec = (uint64_t)base->now.tv_usec + (uint64_t)tv->tv_usec;
 	sec = (uint64_t)base->now.tv_sec + (uint64_t)tv->tv_sec;
 	if (usec >= USEC_PER_SEC) {
+		if ((uint64_t)tv->tv_usec >= USEC_PER_SEC)
+			return false; /* as is one that is to get into it */
 		usec -= USEC_PER_SEC;
 		sec++;
 	}
 	/* Beyond the end of time it comes out as before. */
-	if ((time_t)sec < ev->ev_timeout.tv_sec ||
-	    ((time_t)sec == ev->ev_timeout.tv_sec &&
+	if ((time_t)sec <= ev->ev_timeout.tv_sec &&
+	    ((time_t)sec < ev->ev_timeout.tv_sec ||
 		(suseconds_t)usec < ev->ev_timeout.tv_usec))
 		return false;
 	if (ev->ev_closure == EV_CLOSURE_PERSIST)
@@ -253,7 +252,8 @@ add_locked(struct event_base *base, struct event *ev, const struct timeval *tv)
 	int r;
 
 	ev_lock(base->lock);
-	r = tv != NULL && push_back(base, ev, tv)
+	r = tv != NULL && base->time_cached != EV_TIME_OLD &&
+		    !ev_debug_mode_on_ && push_back(base, ev, tv)
 		? 0
 		: ev_event_add_nolock_(ev, tv, false);
 	ev_unlock(base->lock);
@@ -269,10 +269,11 @@ event_add(struct event *ev, const struct timeval *tv)
 		event_warnx("event_add: the event has no base");
 		return -1;
 	}
+	if (tv != NULL && base->time_cached == EV_TIME_ALONE &&
+	    push_back(base, ev, tv))
+		return 0;
 	if (base->lock != NULL)
 		return add_locked(base, ev, tv);
-	if (tv != NULL && push_back(base, ev, tv))
-		return 0;
 	return ev_event_add_nolock_(ev, tv, false);
 }
 

@@ -86,6 +86,13 @@ struct ev_dispatch_limits {
 	int after_prio; /* only for queues of this number and higher */
 };
 
+/* What is known of the time. */
+enum ev_time {
+	EV_TIME_OLD,    /* to be read when it is asked for */
+	EV_TIME_CACHED, /* for this pass */
+	EV_TIME_ALONE,  /* and the base has no lock, and debug mode is off */
+};
+
 struct event_base {
 	void *lock;
 	void *current_event_cond; /* signalled when a running callback ends */
@@ -117,7 +124,7 @@ struct event_base {
 	/* At offset 168, where libevent has them: its own test binary looks at
 	 * sig.ev_signal_pair. [0] is our signal descriptor or -1. */
 	bool in_pass; /* between a wait and the next: time may be cached */
-	bool time_cached;
+	uint8_t time_cached; /* enum ev_time */
 	bool notify_pending; /* a wake-up was written and not yet seen */
 	struct {
 		int ev_signal_pair[2];
@@ -334,7 +341,7 @@ void ev_time_refresh_(struct event_base *base);
 static inline int64_t
 ev_now_us_(struct event_base *base)
 {
-	if (!base->time_cached)
+	if (base->time_cached == EV_TIME_OLD)
 		ev_time_refresh_(base);
 	return base->now_us;
 }

@@ -61,7 +61,7 @@ pass(struct event_base *base, int flags)
 		return 1;
 	if (base->fork_count != ev_fork_count_())
 		ev_base_after_fork_(base);
-	base->time_cached = false;
+	base->time_cached = EV_TIME_OLD;
 	base->in_pass = false;
 	timeout = patience(base, flags, &storage);
 	if (!(flags & EVLOOP_NO_EXIT_ON_EMPTY) && !ev_base_has_events_(base) &&
@@ -73,7 +73,7 @@ pass(struct event_base *base, int flags)
 	if (base->looking)
 		judge_look(base);
 	base->in_pass = true;
-	base->time_cached = false;
+	base->time_cached = EV_TIME_OLD;
 	ev_timer_fire_(base);
 	if (base->n_active > 0) {
 		int n = ev_queue_process_(base);
@@ -107,7 +107,7 @@ event_base_loop(struct event_base *base, int flags)
 	} while (r == 0);
 	base->running = false;
 	base->in_pass = false;
-	base->time_cached = false;
+	base->time_cached = EV_TIME_OLD;
 	ev_unlock(base->lock);
 	return r == 1 ? 0 : r == 2 ? 1 : -1;
 }

@@ -48,8 +48,12 @@ void
 ev_time_refresh_(struct event_base *base)
 {
 	read_clocks(base);
-	base->time_cached =
-	    base->in_pass && !(base->flags & EVENT_BASE_FLAG_NO_CACHE_TIME);
+	if (!base->in_pass || (base->flags & EVENT_BASE_FLAG_NO_CACHE_TIME))
+		base->time_cached = EV_TIME_OLD;
+	else if (base->lock != NULL || ev_debug_mode_on_)
+		base->time_cached = EV_TIME_CACHED;
+	else
+		base->time_cached = EV_TIME_ALONE;
 }
 
 int
