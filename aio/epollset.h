@@ -29,8 +29,10 @@ struct aio_epollset {
 	bool phantom;    /* build the set anew */
 	bool no_pwait2;
 	bool slept; /* sleep() ran since the last gathering */
-	struct epoll_event *events;
-	int cap, count, next;
+	int cap;                    /* room for so many reports */
+	struct epoll_event *events; /* owned */
+	/* Reports that are not yet taken. */
+	const struct epoll_event *next, *end;
 };
 
 /* 0 or -errno. */
@@ -64,7 +66,7 @@ int aio_epollset_sleep(struct aio_epollset *es, const struct timespec *timeout);
 static inline bool
 aio_epollset_has_reports(const struct aio_epollset *es)
 {
-	return es->next < es->count;
+	return es->next < es->end;
 }
 
 /* After sleep, locked: the next reports, at most CAP; how many there are. */
@@ -78,9 +80,9 @@ aio_epollset_done(struct aio_epollset *es)
 {
 	es->stats->epoll_waits += es->slept;
 	es->slept = false;
-	if (__builtin_expect(es->count == es->cap, 0))
+	if (__builtin_expect(es->end == es->events + es->cap, 0))
 		aio_epollset_grow(es);
-	es->count = es->next = 0;
+	es->next = es->end = es->events;
 }
 
 #endif

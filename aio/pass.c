@@ -134,8 +134,9 @@ reports_wait(struct aio_combined *c)
 	return false;
 }
 
-/* 0, or -errno if something is left for want of the kernel's means. */
-static int
+/* 0, or -errno if something is left for want of the kernel's means. Not inlined:
+ * a pass of standing interest has nothing to settle. */
+static __attribute__((noinline)) int
 settle(struct aio_combined *c)
 {
 	enum aio_settling how = AIO_SETTLE_TRUSTING;
@@ -182,14 +183,6 @@ aio_pass_prepare(struct aio_backend *b)
 	return has_completed(c) || aio_epollset_has_reports(&c->ep);
 }
 
-/* Whether it is shared comes first: the rest may be changing then. */
-static bool
-waits_in_aio(const struct aio_combined *c)
-{
-	return !c->shared && c->flight.in_flight > 0 && c->ep.wanted == 0 &&
-	       !c->flight.no_getevents;
-}
-
 static bool
 is_zero(const struct timespec *timeout)
 {
@@ -208,23 +201,42 @@ at_most_retry(const struct timespec *timeout)
 		   : timeout;
 }
 
+/* AIO has, or may soon have, something to tell. */
+static inline bool
+is_aio_busy(const struct aio_combined *c)
+{
+	return c->flight.in_flight > 0 || c->slots.ready.head != NULL ||
+	       aio_glance_has_found(&c->glance);
+}
+
+static __attribute__((noinline)) int
+sleep_beside_aio(struct aio_combined *c, const struct timespec *timeout)
+{
+	if (has_completed(c))
+		return 0;
+	if (!is_zero(timeout))
+		c->awake = 0;
+	if (c->flight.in_flight == 0 || c->ep.wanted > 0 ||
+	    c->flight.no_getevents)
+		return aio_epollset_sleep(&c->ep, timeout);
+	if (is_zero(timeout))
+		return 0; /* collect() looks into the ring */
+	return aio_flight_sleep(&c->flight, timeout);
+}
+
 int
 aio_pass_sleep(struct aio_backend *b, const struct timespec *timeout)
 {
 	struct aio_combined *c = aio_combined_of(b);
-	bool sleeps = !is_zero(timeout);
 
 	if (__builtin_expect(b->trouble < 0, 0))
 		timeout = at_most_retry(timeout);
-	if (!c->shared && has_completed(c))
-		return 0;
-	if (sleeps)
+	/* Whether it is shared comes first: the rest may be changing then. */
+	if (!c->shared && is_aio_busy(c))
+		return sleep_beside_aio(c, timeout);
+	if (!is_zero(timeout))
 		c->awake = 0;
-	if (!waits_in_aio(c))
-		return aio_epollset_sleep(&c->ep, timeout);
-	if (!sleeps)
-		return 0; /* collect() looks into the ring */
-	return aio_flight_sleep(&c->flight, timeout);
+	return aio_epollset_sleep(&c->ep, timeout);
 }
 
 /* When nobody slept in epoll (AIO had something at once), epoll is asked all
@@ -238,7 +250,7 @@ gather(struct aio_combined *c)
 	aio_flight_reap(&c->flight);
 }
 
-static size_t
+static __attribute__((noinline)) size_t
 hand_out_completed(struct aio_combined *c, struct aio_ready *out, size_t cap)
 {
 	struct aio_slot *slot;

@@ -288,11 +288,10 @@ _Static_assert(EV_READ == AIO_READ << 1 && EV_WRITE == AIO_WRITE << 1 &&
 		   EV_CLOSED == AIO_CLOSED << 5,
     "translation of conditions");
 
-static short
+static inline unsigned
 events_of(unsigned mask)
 {
-	return (short)((mask & (AIO_READ | AIO_WRITE)) << 1 |
-		       (mask & AIO_CLOSED) << 5);
+	return (mask & (AIO_READ | AIO_WRITE)) << 1 | (mask & AIO_CLOSED) << 5;
 }
 
 static void
@@ -308,11 +307,11 @@ see_own(struct event_base *base, int fd)
  * far. Nothing runs, and the loop is awake: nobody is to be told. The caller
  * counts it. */
 static inline void
-activate_idle(struct event_base *base, struct event *ev, short res)
+activate_idle(struct event_base *base, struct event *ev, unsigned res)
 {
 	struct event_callback *cb = &ev->ev_evcallback;
 
-	ev->ev_res = res;
+	ev->ev_res = (short)res;
 	cb->evcb_flags |= EVLIST_ACTIVE | EVLIST_REPORTED;
 	TAILQ_INSERT_TAIL(ev_queue_of_(base, cb), cb, evcb_active_next);
 }
@@ -321,28 +320,31 @@ void
 ev_fdmap_activate_ready_(
     struct event_base *base, const struct aio_ready *ready, int n)
 {
+	const struct aio_ready *end = ready + n;
 	/* Without edges in the backend an event with EV_ET hears of levels. */
-	const short edge = base->backend->ops->caps & AIO_CAP_EDGE ? EV_ET : 0;
+	const unsigned edge =
+	    base->backend->ops->caps & AIO_CAP_EDGE ? EV_ET : 0;
 	int activated = 0;
 
-	for (int i = 0; i < n; i++) {
-		const short events = events_of(ready[i].mask);
-		const struct ev_fd_entry *e = ev_fdmap_find_(base, ready[i].fd);
+	for (; ready < end; ready++) {
+		const unsigned events = events_of(ready->mask);
+		const struct ev_fd_entry *e = ev_fdmap_find_(base, ready->fd);
 		struct event *ev;
 
 		if (e == NULL)
 			continue;
 		if (__builtin_expect(e->own, 0))
-			see_own(base, ready[i].fd);
+			see_own(base, ready->fd);
 		LIST_FOREACH (ev, &e->events, ev_.ev_io.ev_io_next) {
-			const short res = ev->ev_events & (events | edge);
+			const unsigned res =
+			    (unsigned)ev->ev_events & (events | edge);
 
 			if (!(res & events))
 				continue;
 			if (ev->ev_flags &
 			    (EVLIST_FINALIZING | EVLIST_ACTIVE |
 				EVLIST_ACTIVE_LATER | EVLIST_INTERNAL)) {
-				ev_event_active_nolock_(ev, res, 1);
+				ev_event_active_nolock_(ev, (int)res, 1);
 				continue;
 			}
 			activate_idle(base, ev, res);

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <time.h>
 
 #include "aio/backend.h"
 #include "compat/loop/deferred.h"
@@ -168,6 +169,7 @@ struct event_base {
 
 	bool looking; /* this pass looks and does not wait (run.c) */
 	int waits;    /* since a look was in vain */
+	struct timespec wait; /* how long this pass waits at most */
 };
 
 struct ev_config_avoid {

@@ -7,7 +7,8 @@
 
 #define READY_AT_ONCE 128
 
-static inline int
+/* Not inlined: the guard of its array is looked at here alone. */
+static __attribute__((noinline)) int
 collect(struct event_base *base)
 {
 	struct aio_ready ready[READY_AT_ONCE];
@@ -22,7 +23,7 @@ collect(struct event_base *base)
 }
 
 /* Said once each time that it begins. */
-static void
+static __attribute__((noinline)) void
 tell_trouble(struct event_base *base)
 {
 	base->told_trouble = base->backend->trouble;
@@ -32,6 +33,14 @@ tell_trouble(struct event_base *base)
 	event_warn("event_base_loop: %s cannot watch every descriptor now and "
 		   "tries again",
 	    base->backend->ops->name);
+}
+
+static __attribute__((noinline)) int
+fail(const struct aio_backend *b, int err)
+{
+	errno = -err;
+	event_warn("event_base_loop: %s", b->ops->name);
+	return -1;
 }
 
 int
@@ -45,7 +54,7 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 	base->parting.possible = base->n_active == 0;
 	r = b->ops->prepare(b);
 	if (r < 0)
-		goto fail;
+		return fail(b, r);
 	if (__builtin_expect(b->trouble != base->told_trouble, 0))
 		tell_trouble(base);
 	if (__builtin_expect(ev_report_passes_, 0))
@@ -58,14 +67,7 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 	r = b->ops->sleep(b, timeout);
 	ev_lock(base->lock);
 	base->asleep = false;
-	if (r < 0)
-		goto fail;
-	r = collect(base);
-	if (r < 0)
-		goto fail;
-	return 0;
-fail:
-	errno = -r;
-	event_warn("event_base_loop: %s", b->ops->name);
-	return -1;
+	if (r >= 0)
+		r = collect(base);
+	return r < 0 ? fail(b, r) : 0;
 }

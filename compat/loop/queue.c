@@ -85,7 +85,7 @@ ev_wait_while_running_(struct event_base *base, struct event_callback *cb)
 /* A persistent event with a timeout gets its next one before its callback runs:
  * from the last one if that is what came, so that the period does not drift;
  * from now if the descriptor was active, or if the clock has run away. */
-static void
+static __attribute__((noinline)) void
 renew_timeout(struct event_base *base, struct event *ev)
 {
 	const struct timeval *every = &ev->ev_.ev_io.ev_timeout;
@@ -157,7 +157,7 @@ run_event_finalizer(struct event_base *base, struct event *ev, bool and_free)
 	ev_lock(base->lock);
 }
 
-static void
+static inline void
 run_event(struct event_base *base, struct event *ev)
 {
 	event_callback_fn fn = ev->ev_callback;
@@ -170,19 +170,17 @@ run_event(struct event_base *base, struct event *ev)
 	ev_lock(base->lock);
 }
 
-static void
-run_callback(struct event_base *base, struct event_callback *cb)
+/* What is not an event of a descriptor or a timeout. Not inlined: run_queue()
+ * keeps what it needs in registers without it. */
+static __attribute__((noinline)) void
+run_other(struct event_base *base, struct event_callback *cb)
 {
 	void (*fn)(struct event_callback *, void *);
 
 	switch ((enum ev_closure_kind)cb->evcb_closure) {
 	case EV_CLOSURE_PERSIST:
-		if (evutil_timerisset(&ev_event_of_(cb)->ev_.ev_io.ev_timeout))
-			renew_timeout(base, ev_event_of_(cb));
-		/* fallthrough */
 	case EV_CLOSURE_EVENT:
-		run_event(base, ev_event_of_(cb));
-		break;
+		break; /* run_callback() */
 	case EV_CLOSURE_SIGNAL:
 		run_signal(base, ev_event_of_(cb));
 		break;
@@ -206,6 +204,21 @@ run_callback(struct event_base *base, struct event_callback *cb)
 		run_event_finalizer(base, ev_event_of_(cb), true);
 		break;
 	}
+}
+
+static inline void
+run_callback(struct event_base *base, struct event_callback *cb)
+{
+	struct event *ev = ev_event_of_(cb);
+
+	if (cb->evcb_closure == EV_CLOSURE_PERSIST) {
+		if (evutil_timerisset(&ev->ev_.ev_io.ev_timeout))
+			renew_timeout(base, ev);
+	} else if (cb->evcb_closure != EV_CLOSURE_EVENT) {
+		run_other(base, cb);
+		return;
+	}
+	run_event(base, ev);
 }
 
 /* Out of the queue whose first it is, and out of everything if it fires only
@@ -259,31 +272,37 @@ run_queue(struct event_base *base, struct ev_cb_queue *q, int max,
 			base->current_waiters = 0;
 			ev_cond_broadcast_(base->current_event_cond);
 		}
-		if (base->break_now)
-			return -1;
+		if (base->break_now || base->continue_now)
+			return base->break_now ? -1 : n;
 		if (n >= max)
 			break;
-		if (n > 0 && deadline_us != 0) {
+		if (deadline_us != 0 && n > 0) {
 			ev_time_refresh_(base);
 			if (base->now_us > deadline_us)
 				break;
 		}
-		if (base->continue_now)
-			break;
 	}
 	return n;
+}
+
+/* 0: none. */
+static int64_t
+deadline(struct event_base *base)
+{
+	const struct timeval *most = &base->limits.max_interval;
+
+	return most->tv_sec < 0
+		   ? 0
+		   : ev_us_add_(ev_now_us_(base), min_heap_key_(most));
 }
 
 int
 ev_queue_process_(struct event_base *base)
 {
 	const struct ev_dispatch_limits *limits = &base->limits;
-	int64_t deadline_us = 0;
+	int64_t deadline_us = deadline(base);
 	int prio, n = 0;
 
-	if (limits->max_interval.tv_sec >= 0)
-		deadline_us = ev_us_add_(
-		    ev_now_us_(base), min_heap_key_(&limits->max_interval));
 	/* Less urgent queues wait until nothing more urgent ran. */
 	for (prio = 0; prio < base->nqueues && n == 0; prio++) {
 		bool limited = prio >= limits->after_prio;

@@ -19,8 +19,6 @@ ev_base_has_events_(const struct event_base *base)
 static bool
 looks_first(struct event_base *base)
 {
-	if (min_heap_size_(&base->timers) == 0)
-		return false; /* without an end both cost the same */
 	if (base->waits < WAITS_PER_LOOK)
 		base->waits++;
 	else
@@ -38,21 +36,21 @@ judge_look(struct event_base *base)
 
 /* How long to wait for descriptors; NULL: for ever. */
 static const struct timespec *
-patience(struct event_base *base, int flags, struct timespec *storage)
+patience(struct event_base *base, int flags)
 {
-	storage->tv_sec = 0;
-	storage->tv_nsec = 0;
-	if (base->n_active > 0 || (flags & EVLOOP_NONBLOCK) ||
-	    looks_first(base))
-		return storage;
-	return ev_timer_wait_(base, storage);
+	static const struct timespec none = {0, 0};
+
+	if (base->n_active > 0 || (flags & EVLOOP_NONBLOCK))
+		return &none;
+	if (min_heap_size_(&base->timers) == 0)
+		return NULL; /* without an end both cost the same */
+	return looks_first(base) ? &none : ev_timer_wait_(base, &base->wait);
 }
 
 /* One pass. 0: go on; 1: done; 2: nothing left to wait for; -1: error. */
 static int
 pass(struct event_base *base, int flags)
 {
-	struct timespec storage;
 	const struct timespec *timeout;
 
 	base->continue_now = false;
@@ -63,18 +61,20 @@ pass(struct event_base *base, int flags)
 		ev_base_after_fork_(base);
 	base->time_cached = EV_TIME_OLD;
 	base->in_pass = false;
-	timeout = patience(base, flags, &storage);
+	timeout = patience(base, flags);
 	if (!(flags & EVLOOP_NO_EXIT_ON_EMPTY) && !ev_base_has_events_(base) &&
 	    base->n_active == 0)
 		return 2;
-	ev_queue_take_later_(base);
+	if (!TAILQ_EMPTY(&base->later))
+		ev_queue_take_later_(base);
 	if (ev_poll_once_(base, timeout) != 0)
 		return -1;
 	if (base->looking)
 		judge_look(base);
 	base->in_pass = true;
 	base->time_cached = EV_TIME_OLD;
-	ev_timer_fire_(base);
+	if (min_heap_size_(&base->timers) > 0)
+		ev_timer_fire_(base);
 	if (base->n_active > 0) {
 		int n = ev_queue_process_(base);
 
@@ -101,7 +101,8 @@ event_base_loop(struct event_base *base, int flags)
 	base->exit_now = base->break_now = false;
 	if (base->fork_count != ev_fork_count_())
 		ev_base_after_fork_(base);
-	ev_signal_take_over_(base);
+	if (base->signals != NULL)
+		ev_signal_take_over_(base);
 	do {
 		r = pass(base, flags);
 	} while (r == 0);
