@@ -254,25 +254,18 @@ aio_epollset_watch(struct aio_epollset *es, int resfd)
 static int
 to_ms(const struct timespec *ts)
 {
-	if (ts == NULL)
-		return -1;
 	if (ts->tv_sec >= INT_MAX / 1000 - 1)
 		return INT_MAX;
 	return (int)(ts->tv_sec * 1000 + (ts->tv_nsec + 999999) / 1000000);
 }
 
-static bool
-is_whole_ms(const struct timespec *ts)
-{
-	return ts == NULL || (ts->tv_sec == 0 && ts->tv_nsec == 0);
-}
-
-static int
-wait_for_events(struct aio_epollset *es, const struct timespec *timeout)
+/* What is neither a look nor for ever. */
+static __attribute__((noinline)) int
+wait_for_time(struct aio_epollset *es, const struct timespec *timeout)
 {
 	int rc;
 
-	if (!es->no_pwait2 && !is_whole_ms(timeout)) {
+	if (!es->no_pwait2) {
 		rc = aio_sys_epoll_pwait2(
 		    es->epfd, es->events, es->cap, timeout);
 		if (rc != -ENOSYS && rc != -EPERM && rc != -EACCES)
@@ -290,7 +283,11 @@ aio_epollset_sleep(struct aio_epollset *es, const struct timespec *timeout)
 
 	if (aio_epollset_has_reports(es))
 		return 0;
-	rc = wait_for_events(es, timeout);
+	if (timeout == NULL || (timeout->tv_sec == 0 && timeout->tv_nsec == 0))
+		rc = aio_sys_epoll_wait(es->epfd, es->events, es->cap,
+		    timeout == NULL ? -1 : 0);
+	else
+		rc = wait_for_time(es, timeout);
 	es->slept = true;
 	es->next = es->events;
 	es->end = es->events + (rc > 0 ? rc : 0);
@@ -377,6 +374,34 @@ is_plain_read(const struct epoll_event *ev, const struct aio_slot *slot)
 	       slot->streak_in == AIO_STREAK_MAX;
 }
 
+/* Room for more reports at once, if memory allows. There are none. */
+static __attribute__((noinline)) void
+grow(struct aio_epollset *es)
+{
+	size_t len = (size_t)es->cap * 2 * sizeof(*es->events);
+	struct epoll_event *events;
+
+	if (es->cap >= EVENTS_MAX)
+		return;
+	events = aio_mem_realloc(es->events, len);
+	if (events == NULL)
+		return;
+	es->next = es->end = es->events = events;
+	es->cap *= 2;
+}
+
+/* All that the last sleep brought is taken. */
+static inline void
+end_pass(struct aio_epollset *es)
+{
+	if (!es->slept)
+		return;
+	es->slept = false;
+	++es->stats->epoll_waits;
+	if (__builtin_expect(es->end == es->events + es->cap, 0))
+		grow(es);
+}
+
 size_t
 aio_epollset_take(struct aio_epollset *es, struct aio_ready *out, size_t cap)
 {
@@ -400,20 +425,7 @@ aio_epollset_take(struct aio_epollset *es, struct aio_ready *out, size_t cap)
 		next++;
 	}
 	es->next = ev;
+	if (next < full)
+		end_pass(es);
 	return (size_t)(next - out);
-}
-
-void
-aio_epollset_grow(struct aio_epollset *es)
-{
-	size_t len = (size_t)es->cap * 2 * sizeof(*es->events);
-	struct epoll_event *events;
-
-	if (es->cap >= EVENTS_MAX)
-		return;
-	events = aio_mem_realloc(es->events, len);
-	if (events == NULL)
-		return;
-	es->events = events;
-	es->cap *= 2;
 }

@@ -69,20 +69,9 @@ aio_epollset_has_reports(const struct aio_epollset *es)
 	return es->next < es->end;
 }
 
-/* After sleep, locked: the next reports, at most CAP; how many there are. */
+/* After sleep, locked: the next reports, at most CAP; how many there are. If
+ * there are less, these were the last of this pass. */
 size_t aio_epollset_take(
     struct aio_epollset *es, struct aio_ready *out, size_t cap);
-/* Room for more reports at once, if memory allows. */
-void aio_epollset_grow(struct aio_epollset *es);
-/* Locked, when take() gave less than CAP: bookkeeping of the pass. */
-static inline void
-aio_epollset_done(struct aio_epollset *es)
-{
-	es->stats->epoll_waits += es->slept;
-	es->slept = false;
-	if (__builtin_expect(es->end == es->events + es->cap, 0))
-		aio_epollset_grow(es);
-	es->next = es->end = es->events;
-}
 
 #endif

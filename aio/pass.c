@@ -250,7 +250,7 @@ gather(struct aio_combined *c)
 	aio_flight_reap(&c->flight);
 }
 
-static __attribute__((noinline)) size_t
+static size_t
 hand_out_completed(struct aio_combined *c, struct aio_ready *out, size_t cap)
 {
 	struct aio_slot *slot;
@@ -269,6 +269,15 @@ hand_out_completed(struct aio_combined *c, struct aio_ready *out, size_t cap)
 	return n;
 }
 
+/* What is known without epoll. */
+static __attribute__((noinline)) size_t
+hand_out_known(struct aio_combined *c, struct aio_ready *out, size_t cap)
+{
+	size_t n = hand_out_completed(c, out, cap);
+
+	return n + aio_glance_take(&c->glance, &c->slots, out + n, cap - n);
+}
+
 int
 aio_pass_collect(struct aio_backend *b, struct aio_ready *out, size_t cap)
 {
@@ -279,12 +288,7 @@ aio_pass_collect(struct aio_backend *b, struct aio_ready *out, size_t cap)
 	c->asleep = false;
 	if (!c->gathered)
 		gather(c);
-	if (c->slots.ready.head != NULL)
-		n = hand_out_completed(c, out, cap);
-	if (aio_glance_has_found(&c->glance))
-		n += aio_glance_take(&c->glance, &c->slots, out + n, cap - n);
-	n += aio_epollset_take(&c->ep, out + n, cap - n);
-	if (n < cap)
-		aio_epollset_done(&c->ep);
-	return (int)n;
+	if (c->slots.ready.head != NULL || aio_glance_has_found(&c->glance))
+		n = hand_out_known(c, out, cap);
+	return (int)(n + aio_epollset_take(&c->ep, out + n, cap - n));
 }

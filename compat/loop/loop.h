@@ -94,6 +94,8 @@ enum ev_time {
 	EV_TIME_ALONE,  /* and the base has no lock, and debug mode is off */
 };
 
+#define EV_READY_AT_ONCE 128
+
 struct event_base {
 	void *lock;
 	void *current_event_cond; /* signalled when a running callback ends */
@@ -170,6 +172,9 @@ struct event_base {
 	bool looking; /* this pass looks and does not wait (run.c) */
 	int waits;    /* since a look was in vain */
 	struct timespec wait; /* how long this pass waits at most */
+	/* What a wait found. Not on the stack, where each pass would look at
+	 * the guard of an array. */
+	struct aio_ready ready[EV_READY_AT_ONCE];
 };
 
 struct ev_config_avoid {

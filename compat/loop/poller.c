@@ -5,23 +5,6 @@
 
 #include "compat/util/log.h"
 
-#define READY_AT_ONCE 128
-
-/* Not inlined: the guard of its array is looked at here alone. */
-static __attribute__((noinline)) int
-collect(struct event_base *base)
-{
-	struct aio_ready ready[READY_AT_ONCE];
-	int n;
-
-	do {
-		n = base->backend->ops->collect(
-		    base->backend, ready, READY_AT_ONCE);
-		ev_fdmap_activate_ready_(base, ready, n);
-	} while (n == READY_AT_ONCE);
-	return n < 0 ? n : 0;
-}
-
 /* Said once each time that it begins. */
 static __attribute__((noinline)) void
 tell_trouble(struct event_base *base)
@@ -41,6 +24,19 @@ fail(const struct aio_backend *b, int err)
 	errno = -err;
 	event_warn("event_base_loop: %s", b->ops->name);
 	return -1;
+}
+
+static inline int
+collect(struct event_base *base)
+{
+	struct aio_backend *b = base->backend;
+	int n;
+
+	do {
+		n = b->ops->collect(b, base->ready, EV_READY_AT_ONCE);
+		ev_fdmap_activate_ready_(base, base->ready, n);
+	} while (n == EV_READY_AT_ONCE);
+	return n;
 }
 
 int

@@ -51,8 +51,6 @@ patience(struct event_base *base, int flags)
 static int
 pass(struct event_base *base, int flags)
 {
-	const struct timespec *timeout;
-
 	base->continue_now = false;
 	base->n_deferred = 0;
 	if (base->exit_now || base->break_now)
@@ -61,13 +59,12 @@ pass(struct event_base *base, int flags)
 		ev_base_after_fork_(base);
 	base->time_cached = EV_TIME_OLD;
 	base->in_pass = false;
-	timeout = patience(base, flags);
 	if (!(flags & EVLOOP_NO_EXIT_ON_EMPTY) && !ev_base_has_events_(base) &&
 	    base->n_active == 0)
 		return 2;
 	if (!TAILQ_EMPTY(&base->later))
 		ev_queue_take_later_(base);
-	if (ev_poll_once_(base, timeout) != 0)
+	if (ev_poll_once_(base, patience(base, flags)) != 0)
 		return -1;
 	if (base->looking)
 		judge_look(base);
@@ -97,7 +94,8 @@ event_base_loop(struct event_base *base, int flags)
 		return -1;
 	}
 	base->running = true;
-	base->owner_thread = ev_thread_id_();
+	if (base->lock != NULL)
+		base->owner_thread = ev_thread_id_();
 	base->exit_now = base->break_now = false;
 	if (base->fork_count != ev_fork_count_())
 		ev_base_after_fork_(base);
