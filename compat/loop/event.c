@@ -245,6 +245,26 @@ push_back(
 	return true;
 }
 
+/* The most frequent use of an event that fires once: its callback adds it again
+ * as it was. */
+static __attribute__((noinline)) int
+add_again(struct event_base *base, struct event *ev)
+{
+	if (!ev_fdmap_come_back_(base, ev))
+		return ev_event_add_nolock_(ev, NULL, false);
+	ev->ev_flags |= EVLIST_INSERTED;
+	ev_count_add_(base, ev->ev_flags);
+	return 0;
+}
+
+static inline int
+add(struct event_base *base, struct event *ev, const struct timeval *tv)
+{
+	if (tv == NULL && base->parting.ev == ev)
+		return add_again(base, ev);
+	return ev_event_add_nolock_(ev, tv, false);
+}
+
 /* Not inlined: without a lock event_add() saves no register. */
 static __attribute__((noinline)) int
 add_locked(struct event_base *base, struct event *ev, const struct timeval *tv)
@@ -255,7 +275,7 @@ add_locked(struct event_base *base, struct event *ev, const struct timeval *tv)
 	r = tv != NULL && base->time_cached != EV_TIME_OLD &&
 		    !ev_debug_mode_on_ && push_back(base, ev, tv)
 		? 0
-		: ev_event_add_nolock_(ev, tv, false);
+		: add(base, ev, tv);
 	ev_unlock(base->lock);
 	return r;
 }
@@ -274,7 +294,7 @@ event_add(struct event *ev, const struct timeval *tv)
 		return 0;
 	if (base->lock != NULL)
 		return add_locked(base, ev, tv);
-	return ev_event_add_nolock_(ev, tv, false);
+	return add(base, ev, tv);
 }
 
 /* ---- deleting */

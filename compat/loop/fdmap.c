@@ -18,6 +18,11 @@
 #define FD_LIMIT (INT_MAX / 4)
 /* What struct ev_fd_entry can count. */
 #define EDGES_MAX 0x7fff
+/* An event that parted has the first of these alone, or something happened to
+ * it since. */
+#define MAY_COME_BACK                                                          \
+	(EVLIST_KNOWN | EVLIST_INSERTED | EVLIST_ACTIVE |                      \
+	    EVLIST_ACTIVE_LATER | EVLIST_FINALIZING)
 
 struct ev_fd_entry *
 ev_fdmap_find_(const struct event_base *base, int fd)
@@ -27,6 +32,15 @@ ev_fdmap_find_(const struct event_base *base, int fd)
 	if (chunk >= base->fds.nchunks || base->fds.chunks[chunk] == NULL)
 		return NULL;
 	return &base->fds.chunks[chunk][(unsigned)fd % FDS_PER_CHUNK];
+}
+
+/* The one of FD, which exists: entries stay until the base is freed. */
+static inline struct ev_fd_entry *
+entry_at(const struct event_base *base, int fd)
+{
+	unsigned i = (unsigned)fd;
+
+	return &base->fds.chunks[i / FDS_PER_CHUNK][i % FDS_PER_CHUNK];
 }
 
 /* NULL if memory is short. */
@@ -69,10 +83,14 @@ find_or_make(struct event_base *base, int fd)
 static inline unsigned
 wanted_mask(const struct event_base *base, const struct ev_fd_entry *e)
 {
-	unsigned mask = (e->nread != 0 ? AIO_READ : 0) |
-			(e->nwrite != 0 ? AIO_WRITE : 0) |
-			(e->nclosed != 0 ? AIO_CLOSED : 0);
+	unsigned mask;
 
+	/* Nothing but readers: most by far. */
+	if (e->nwrite == 0 && e->nclosed == 0 && e->nedge == 0 && !e->own)
+		return e->nread != 0 ? AIO_READ : 0;
+	mask = (e->nread != 0 ? AIO_READ : 0) |
+	       (e->nwrite != 0 ? AIO_WRITE : 0) |
+	       (e->nclosed != 0 ? AIO_CLOSED : 0);
 	if (e->nedge != 0 &&
 	    e->nedge == (unsigned)e->nread + e->nwrite + e->nclosed)
 		mask |= AIO_EDGE;
@@ -142,7 +160,7 @@ condition_names(unsigned mask)
 bool
 ev_fdmap_part_(struct event_base *base, struct event *ev)
 {
-	if (!base->parting.possible || !base->backend->lenient ||
+	if (!base->parting.possible ||
 	    (ev->ev_events & ~EV_FINALIZE) != EV_READ)
 		return false;
 	LIST_REMOVE(ev, ev_.ev_io.ev_io_next);
@@ -152,19 +170,19 @@ ev_fdmap_part_(struct event_base *base, struct event *ev)
 	return true;
 }
 
-/* If EV comes back as it went, it stays. */
-static bool
-comes_back(struct event_base *base, const struct ev_fd_entry *e,
-    const struct event *ev)
+bool
+ev_fdmap_come_back_(struct event_base *base, struct event *ev)
 {
 	const struct ev_parting *p = &base->parting;
+	struct ev_fd_entry *e = entry_at(base, p->fd);
 
-	if (p->ev != ev || p->fd != ev->ev_fd || p->events != ev->ev_events ||
-	    !(ev->ev_flags & EVLIST_KNOWN) ||
+	if (p->fd != ev->ev_fd || p->events != ev->ev_events ||
+	    (ev->ev_flags & MAY_COME_BACK) != EVLIST_KNOWN ||
 	    base->backend->ops->set(
 		base->backend, p->fd, wanted_mask(base, e) | AIO_AGAIN) < 0)
 		return false;
 	base->parting.ev = NULL;
+	LIST_INSERT_HEAD(&e->events, ev, ev_.ev_io.ev_io_next);
 	return true;
 }
 
@@ -184,11 +202,9 @@ void
 ev_fdmap_end_parting_(struct event_base *base)
 {
 	const struct ev_parting p = base->parting;
-	struct ev_fd_entry *e = ev_fdmap_find_(base, p.fd);
 
 	base->parting.ev = NULL;
-	if (e != NULL)
-		uncount(base, e, p.fd, p.events);
+	uncount(base, entry_at(base, p.fd), p.fd, p.events);
 }
 
 /* Something is to happen to FD. */
@@ -237,10 +253,8 @@ ev_fdmap_add_(struct event_base *base, struct event *ev)
 		event_warnx("event_add: no room for descriptor %d", fd);
 		return -1;
 	}
-	if (comes_back(base, e, ev)) {
-		LIST_INSERT_HEAD(&e->events, ev, ev_.ev_io.ev_io_next);
+	if (base->parting.ev == ev && ev_fdmap_come_back_(base, ev))
 		return 0;
-	}
 	disturb(base, fd);
 	if (mixes_edge_and_level(e, ev))
 		return -1;

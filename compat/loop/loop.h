@@ -72,7 +72,7 @@ struct ev_parting {
 	int fd;
 	short events;
 	/* All that is active was reported by the last wait, so that nothing of
-	 * it is in flight. */
+	 * it is in flight, and the backend is lenient. */
 	bool possible;
 };
 
@@ -295,6 +295,9 @@ void ev_fdmap_del_(struct event_base *base, struct event *ev);
  * caller calls the second then, if the parting is still there. False: not for
  * such an event. */
 bool ev_fdmap_part_(struct event_base *base, struct event *ev);
+/* EV, the one that parted, is added again: if it comes back as it went, it stays, and
+ * is in its descriptor's list again. */
+bool ev_fdmap_come_back_(struct event_base *base, struct event *ev);
 void ev_fdmap_end_parting_(struct event_base *base);
 /* Activates the events of FD that wait for any of EVENTS (EV_*), and tells them
  * of ALSO too if they asked for that (EV_ET, or 0). */

@@ -47,10 +47,10 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 	int r;
 
 	base->passes++;
-	base->parting.possible = base->n_active == 0;
 	r = b->ops->prepare(b);
 	if (r < 0)
 		return fail(b, r);
+	base->parting.possible = base->n_active == 0 && b->lenient;
 	if (__builtin_expect(b->trouble != base->told_trouble, 0))
 		tell_trouble(base);
 	if (__builtin_expect(ev_report_passes_, 0))
