@@ -284,8 +284,8 @@ aio_epollset_sleep(struct aio_epollset *es, const struct timespec *timeout)
 	if (aio_epollset_has_reports(es))
 		return 0;
 	if (timeout == NULL || (timeout->tv_sec == 0 && timeout->tv_nsec == 0))
-		rc = aio_sys_epoll_wait(es->epfd, es->events, es->cap,
-		    timeout == NULL ? -1 : 0);
+		rc = aio_sys_epoll_wait(
+		    es->epfd, es->events, es->cap, timeout == NULL ? -1 : 0);
 	else
 		rc = wait_for_time(es, timeout);
 	es->slept = true;

@@ -28,7 +28,7 @@ struct aio_epollset {
 	bool eager;      /* withdrawals delete at once */
 	bool phantom;    /* build the set anew */
 	bool no_pwait2;
-	bool slept; /* sleep() ran since the last gathering */
+	bool slept;                 /* sleep() ran since the last gathering */
 	int cap;                    /* room for so many reports */
 	struct epoll_event *events; /* owned */
 	/* Reports that are not yet taken. */

@@ -134,8 +134,8 @@ reports_wait(struct aio_combined *c)
 	return false;
 }
 
-/* 0, or -errno if something is left for want of the kernel's means. Not inlined:
- * a pass of standing interest has nothing to settle. */
+/* 0, or -errno if something is left for want of the kernel's means. Not
+ * inlined: a pass of standing interest has nothing to settle. */
 static __attribute__((noinline)) int
 settle(struct aio_combined *c)
 {

@@ -169,8 +169,8 @@ struct event_base {
 	int told_trouble;   /* the backend's, as it was last told of */
 	struct timeval now; /* now_us */
 
-	bool looking; /* this pass looks and does not wait (run.c) */
-	int waits;    /* since a look was in vain */
+	bool looking;         /* this pass looks and does not wait (run.c) */
+	int waits;            /* since a look was in vain */
 	struct timespec wait; /* how long this pass waits at most */
 	/* What a wait found. Not on the stack, where each pass would look at
 	 * the guard of an array. */
@@ -295,8 +295,8 @@ void ev_fdmap_del_(struct event_base *base, struct event *ev);
  * caller calls the second then, if the parting is still there. False: not for
  * such an event. */
 bool ev_fdmap_part_(struct event_base *base, struct event *ev);
-/* EV, the one that parted, is added again: if it comes back as it went, it stays, and
- * is in its descriptor's list again. */
+/* EV, the one that parted, is added again: if it comes back as it went, it
+ * stays, and is in its descriptor's list again. */
 bool ev_fdmap_come_back_(struct event_base *base, struct event *ev);
 void ev_fdmap_end_parting_(struct event_base *base);
 /* Activates the events of FD that wait for any of EVENTS (EV_*), and tells them

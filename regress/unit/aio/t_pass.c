@@ -394,6 +394,28 @@ test_late_news(void **state)
 	close_fds();
 }
 
+/* What has completed is withdrawn when the sleep is already prepared: there is
+ * nothing in flight to sleep for, and the time ends it. */
+static void
+test_withdrawn_before_sleep(void **state)
+{
+	struct aio_backend *b = open_with(AIO_POLICY_ALWAYS);
+	const struct timespec short_time = {0, 1000};
+	struct aio_ready got[2];
+
+	make_fds();
+	want(b, fds[0][0], AIO_READ | AIO_FRESH);
+	put(fds[0][1], 1);
+	assert_int_equal(b->ops->prepare(b), 1);
+	want(b, fds[0][0], 0);
+	assert_int_equal(b->ops->sleep(b, &short_time), 0);
+	assert_int_equal(b->ops->collect(b, got, 2), 0);
+	assert_int_equal(n.getevents, 0);
+	assert_int_equal(n.wait, 1);
+	b->ops->close(b);
+	close_fds();
+}
+
 /* More events than the ring has entries, several times over. */
 static void
 test_ring_wraps(void **state)
@@ -550,6 +572,7 @@ main(void)
 	    cmocka_unit_test(test_release),
 	    cmocka_unit_test(test_release_all),
 	    cmocka_unit_test(test_late_news),
+	    cmocka_unit_test(test_withdrawn_before_sleep),
 	    cmocka_unit_test(test_ring_wraps),
 	    cmocka_unit_test(test_generations_wrap),
 	    cmocka_unit_test(test_ring_full),
