@@ -13,24 +13,6 @@
 #include <string.h>
 
 static int
-bio_create(BIO *bio)
-{
-	BIO_set_init(bio, 1);
-	BIO_set_shutdown(bio, BIO_NOCLOSE);
-	return 1;
-}
-
-static int
-bio_destroy(BIO *bio)
-{
-	if (bio == NULL)
-		return 0;
-	BIO_set_data(bio, NULL);
-	BIO_set_init(bio, 0);
-	return 1;
-}
-
-static int
 bio_read(BIO *bio, char *to, int len)
 {
 	struct bev_private *b = BIO_get_data(bio);
@@ -92,11 +74,6 @@ bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
 
 	(void)ptr;
 	switch (cmd) {
-	case BIO_CTRL_GET_CLOSE:
-		return BIO_get_shutdown(bio);
-	case BIO_CTRL_SET_CLOSE:
-		BIO_set_shutdown(bio, (int)num);
-		return 1;
 	case BIO_CTRL_PENDING:
 		return b == NULL
 			   ? 0
@@ -107,38 +84,20 @@ bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
 			   : (long)ev_buffer_len_(ev_tls_of_(b)->under->output);
 	case BIO_CTRL_EOF:
 		return b == NULL ? 1 : bio_at_eof(ev_tls_of_(b));
-	case BIO_CTRL_FLUSH:
-	case BIO_CTRL_DUP:
-		return 1;
 	default:
-		return 0;
+		return ev_tls_method_ctrl_(bio, cmd, num);
 	}
 }
 
-/* Made once, and kept: SSLs that use it may outlive everything of ours. */
 static BIO_METHOD *method;
 
 static void
 make_method(void)
 {
-	int type = BIO_get_new_index();
-	BIO_METHOD *m;
+	static const struct ev_tls_calls calls = {"bufferevent",
+	    BIO_TYPE_SOURCE_SINK, bio_read, bio_write, bio_puts, bio_ctrl};
 
-	if (type < 0)
-		return;
-	m = BIO_meth_new(type | BIO_TYPE_SOURCE_SINK, "bufferevent");
-	if (m == NULL)
-		return;
-	if (!BIO_meth_set_create(m, bio_create) ||
-	    !BIO_meth_set_destroy(m, bio_destroy) ||
-	    !BIO_meth_set_read(m, bio_read) ||
-	    !BIO_meth_set_write(m, bio_write) ||
-	    !BIO_meth_set_puts(m, bio_puts) ||
-	    !BIO_meth_set_ctrl(m, bio_ctrl)) {
-		BIO_meth_free(m);
-		return;
-	}
-	method = m;
+	method = ev_tls_method_new_(&calls);
 }
 
 BIO *

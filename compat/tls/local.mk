@@ -5,7 +5,7 @@ noinst_HEADERS += %D%/tls.h
 if HAVE_OPENSSL
 pkglib_LTLIBRARIES += libevent_openssl.la
 libevent_openssl_la_SOURCES = %D%/bio.c %D%/end.c %D%/events.c %D%/filter.c \
-	%D%/handshake.c %D%/openssl.c %D%/read.c %D%/wire.c %D%/write.c compat/util/mark.c
+	%D%/handshake.c %D%/method.c %D%/openssl.c %D%/read.c %D%/wire.c %D%/write.c compat/util/mark.c
 libevent_openssl_la_CPPFLAGS = $(AM_CPPFLAGS) $(OPENSSL_CFLAGS)
 libevent_openssl_la_LIBADD = libevent_core.la $(OPENSSL_LIBS)
 libevent_openssl_la_LDFLAGS = $(abi_ldflags) \

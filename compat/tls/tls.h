@@ -135,6 +135,23 @@ void ev_tls_filter_attach_(struct bev_private *b);
 /* Progress in a direction: its timeout begins anew. */
 void ev_tls_filter_progress_(struct bev_private *b, short events);
 
+/* ---- method.c */
+
+struct ev_tls_calls {
+	const char *name;
+	int kind; /* BIO_TYPE_* */
+	int (*read)(BIO *bio, char *to, int len);
+	int (*write)(BIO *bio, const char *from, int len);
+	int (*puts)(BIO *bio, const char *s);
+	long (*ctrl)(BIO *bio, int cmd, long num, void *ptr);
+};
+
+/* For a process's lifetime: an SSL that uses it may outlive everything of ours.
+ * NULL if memory is short. */
+BIO_METHOD *ev_tls_method_new_(const struct ev_tls_calls *calls);
+/* Commands that have nothing to do with what is at the other side. */
+long ev_tls_method_ctrl_(BIO *bio, int cmd, long num);
+
 /* ---- bio.c */
 
 /* A BIO that reads the input and writes the output of UNDER, which is borrowed

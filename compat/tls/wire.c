@@ -163,56 +163,27 @@ wire_ctrl(BIO *bio, int cmd, long num, void *ptr)
 	switch (cmd) {
 	case BIO_C_GET_FD:
 		return w == NULL ? -1 : get_fd(w, ptr);
-	case BIO_CTRL_GET_CLOSE:
-		return BIO_get_shutdown(bio);
-	case BIO_CTRL_SET_CLOSE:
-		BIO_set_shutdown(bio, (int)num);
-		return 1;
 	case BIO_CTRL_PENDING:
 		return w == NULL ? 0 : (long)ev_buffer_len_(w->in);
 	case BIO_CTRL_WPENDING:
 		return w == NULL ? 0 : (long)ev_buffer_len_(w->out);
 	case BIO_CTRL_EOF:
 		return w == NULL || (w->ended && ev_buffer_len_(w->in) == 0);
-	case BIO_CTRL_FLUSH:
-	case BIO_CTRL_DUP:
-		return 1;
 	default:
-		return 0;
+		return ev_tls_method_ctrl_(bio, cmd, num);
 	}
 }
 
-static int
-wire_create(BIO *bio)
-{
-	BIO_set_init(bio, 1);
-	BIO_set_shutdown(bio, BIO_NOCLOSE);
-	return 1;
-}
-
-static BIO_METHOD *method; /* kept, as that of bio.c */
+static BIO_METHOD *method;
 
 static void
 make_method(void)
 {
-	int type = BIO_get_new_index();
-	BIO_METHOD *m;
+	static const struct ev_tls_calls calls = {"bufferevent's descriptor",
+	    BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR, wire_read, wire_write,
+	    wire_puts, wire_ctrl};
 
-	if (type < 0)
-		return;
-	m = BIO_meth_new(type | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR,
-	    "bufferevent's descriptor");
-	if (m == NULL)
-		return;
-	if (!BIO_meth_set_create(m, wire_create) ||
-	    !BIO_meth_set_read(m, wire_read) ||
-	    !BIO_meth_set_write(m, wire_write) ||
-	    !BIO_meth_set_puts(m, wire_puts) ||
-	    !BIO_meth_set_ctrl(m, wire_ctrl)) {
-		BIO_meth_free(m);
-		return;
-	}
-	method = m;
+	method = ev_tls_method_new_(&calls);
 }
 
 /* Its place in the SSL. */
