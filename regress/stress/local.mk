@@ -1,7 +1,7 @@
 EXTRA_DIST += %D%/aio-max-nr %D%/hog_aio.c
 
 # With both programs below.
-torture_scenarios = %D%/torture/loop.c %D%/torture/names.c %D%/torture/play.c \
+torture_scenarios = %D%/torture/ask.c %D%/torture/loop.c %D%/torture/names.c %D%/torture/play.c \
 	%D%/torture/protocol.c %D%/torture/rpc.c %D%/torture/stream.c \
 	%D%/torture/torture.h
 

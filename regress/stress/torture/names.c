@@ -52,41 +52,11 @@ serve_names(struct evdns_server_request *req, void *arg)
 		t->refused = true;
 }
 
-struct ask {
-	struct torture *t;
-	int answers, cancelled, connected;
-};
-
-static void
-found(int result, struct evutil_addrinfo *ai, void *arg)
-{
-	struct ask *a = arg;
-
-	a->answers++;
-	if (result != 0)
-		a->t->refused = true;
-	if (ai != NULL)
-		evutil_freeaddrinfo(ai);
-}
-
-static void
-resolved(int result, char type, int count, int ttl, void *addresses, void *arg)
-{
-	struct ask *a = arg;
-
-	(void)type;
-	(void)ttl;
-	(void)addresses;
-	a->answers++;
-	if (result != DNS_ERR_NONE || count != 1)
-		a->t->refused = true;
-}
-
 static void
 taken_back(
     int result, char type, int count, int ttl, void *addresses, void *arg)
 {
-	struct ask *a = arg;
+	struct torture_ask *a = arg;
 
 	(void)type;
 	(void)count;
@@ -100,7 +70,7 @@ taken_back(
 static void
 connected(struct bufferevent *bev, short what, void *arg)
 {
-	struct ask *a = arg;
+	struct torture_ask *a = arg;
 
 	(void)bev;
 	a->connected++;
@@ -108,62 +78,40 @@ connected(struct bufferevent *bev, short what, void *arg)
 		a->t->refused = true;
 }
 
-/* A socket of TYPE on a port of the loopback; -1 if there is none. */
-static int
-bound(int type, struct sockaddr_in *sin)
-{
-	socklen_t len = sizeof(*sin);
-	int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	memset(sin, 0, sizeof(*sin));
-	sin->sin_family = AF_INET;
-	sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd >= 0 && (bind(fd, (struct sockaddr *)sin, len) != 0 ||
-			   getsockname(fd, (struct sockaddr *)sin, &len) != 0 ||
-			   (type == SOCK_STREAM && listen(fd, 1) != 0))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static bool
 configure(struct evdns_base *dns, const struct sockaddr_in *server)
 {
-	char text[64];
-
-	snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(server->sin_port));
 	return evdns_base_resolv_conf_parse(
 		   dns, DNS_OPTION_SEARCH | DNS_OPTION_MISC, conf) == 0 &&
 	       evdns_base_load_hosts(dns, hosts) == 0 &&
-	       evdns_base_set_option(dns, "timeout:", "0.1") == 0 &&
-	       evdns_base_nameserver_ip_add(dns, text) == 0;
+	       torture_ask_server(dns, server);
 }
 
 /* The callback counts whatever becomes of it. */
 static void
-look_up(struct evdns_base *dns, struct ask *a, const char *name, int family)
+look_up(
+    struct evdns_base *dns, struct torture_ask *a, const char *name, int family)
 {
 	const struct evutil_addrinfo hints = {
 	    .ai_family = family, .ai_socktype = SOCK_STREAM};
 
-	evdns_getaddrinfo(dns, name, "80", &hints, found, a);
+	evdns_getaddrinfo(dns, name, "80", &hints, torture_found, a);
 }
 
 static void
-ask_all(struct torture *t, struct evdns_base *dns, struct ask *a)
+ask_all(struct torture *t, struct evdns_base *dns, struct torture_ask *a)
 {
 	const struct in_addr address = {htonl(INADDR_LOOPBACK)};
 	struct evdns_request *req;
 
 	look_up(dns, a, "here.example", AF_INET);
 	look_up(dns, a, "both.example", AF_UNSPEC);
-	NEED(t,
-	    evdns_base_resolve_ipv4(dns, "searched", 0, resolved, a) != NULL);
+	NEED(t, evdns_base_resolve_ipv4(
+		    dns, "searched", 0, torture_resolved, a) != NULL);
 	NEED(t, evdns_base_resolve_ipv6(dns, "six.example", DNS_QUERY_NO_SEARCH,
-		    resolved, a) != NULL);
-	NEED(t,
-	    evdns_base_resolve_reverse(dns, &address, 0, resolved, a) != NULL);
+		    torture_resolved, a) != NULL);
+	NEED(t, evdns_base_resolve_reverse(
+		    dns, &address, 0, torture_resolved, a) != NULL);
 	WAIT(t, &a->answers, 5);
 	req = evdns_base_resolve_ipv4(dns, "never.example", 0, taken_back, a);
 	NEED(t, req != NULL);
@@ -176,12 +124,12 @@ out:
 void
 torture_names(struct torture *t)
 {
-	struct ask a = {.t = t};
+	struct torture_ask a = {.t = t};
 	struct evdns_server_port *port = NULL;
 	struct evdns_base *dns = NULL;
 	struct bufferevent *bev = NULL;
 	struct sockaddr_in server, door;
-	int fd = bound(SOCK_DGRAM, &server), listening = -1;
+	int fd = torture_bound(SOCK_DGRAM, &server), listening = -1;
 
 	NEED(t, fd >= 0);
 	port = evdns_add_server_port_with_base(t->base, fd, 0, serve_names, t);
@@ -190,7 +138,7 @@ torture_names(struct torture *t)
 	NEED(t, dns != NULL && configure(dns, &server));
 	ask_all(t, dns, &a);
 	NEED(t, a.cancelled == 1);
-	listening = bound(SOCK_STREAM, &door);
+	listening = torture_bound(SOCK_STREAM, &door);
 	NEED(t, listening >= 0);
 	bev = bufferevent_socket_new(
 	    t->base, -1, BEV_OPT_CLOSE_ON_FREE | torture_bev_options);
@@ -203,15 +151,7 @@ torture_names(struct torture *t)
 out:
 	if (bev != NULL)
 		bufferevent_free(bev);
-	if (dns != NULL) {
-		evdns_base_free(dns, 1);
-		/* What is still open is told of its end by the loop. */
-		event_base_loop(t->base, EVLOOP_NONBLOCK);
-	}
-	if (port != NULL)
-		evdns_close_server_port(port);
-	else if (fd >= 0)
-		close(fd);
+	torture_end_dns(t, dns, port, fd);
 	if (listening >= 0)
 		close(listening);
 }

@@ -35,52 +35,6 @@ serve_name(struct evdns_server_request *req, void *arg)
 		t->refused = true;
 }
 
-struct look_up {
-	struct torture *t;
-	int answers;
-};
-
-static void
-found(int result, struct evutil_addrinfo *ai, void *arg)
-{
-	struct look_up *l = arg;
-
-	l->answers++;
-	if (result != 0)
-		l->t->refused = true;
-	if (ai != NULL)
-		evutil_freeaddrinfo(ai);
-}
-
-static void
-resolved(int result, char type, int count, int ttl, void *addresses, void *arg)
-{
-	struct look_up *l = arg;
-
-	(void)type;
-	(void)count;
-	(void)ttl;
-	(void)addresses;
-	l->answers++;
-	if (result != DNS_ERR_NONE)
-		l->t->refused = true;
-}
-
-static int
-bound_udp(struct sockaddr_in *sin)
-{
-	socklen_t len = sizeof(*sin);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	memset(sin, 0, sizeof(*sin));
-	sin->sin_family = AF_INET;
-	sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (bind(fd, (struct sockaddr *)sin, len) != 0 ||
-	    getsockname(fd, (struct sockaddr *)sin, &len) != 0)
-		return -1;
-	return fd;
-}
-
 static void
 dns(struct torture *t)
 {
@@ -88,35 +42,24 @@ dns(struct torture *t)
 	    .ai_family = PF_INET, .ai_socktype = SOCK_STREAM};
 	struct evdns_server_port *port = NULL;
 	struct evdns_base *dns = NULL;
-	struct look_up l = {.t = t};
+	struct torture_ask a = {.t = t};
 	struct sockaddr_in sin;
-	char server[64];
-	int fd = bound_udp(&sin);
+	int fd = torture_bound(SOCK_DGRAM, &sin);
 
 	NEED(t, fd >= 0);
 	port = evdns_add_server_port_with_base(t->base, fd, 0, serve_name, t);
 	NEED(t, port != NULL);
 	dns = evdns_base_new(t->base, 0);
 	NEED(t, dns != NULL);
-	NEED(t, evdns_base_set_option(dns, "timeout:", "0.1") == 0);
 	NEED(t, evdns_base_set_option(dns, "attempts:", "3") == 0);
-	snprintf(server, sizeof(server), "127.0.0.1:%u", ntohs(sin.sin_port));
-	NEED(t, evdns_base_nameserver_ip_add(dns, server) == 0);
-	NEED(t,
-	    evdns_base_resolve_ipv4(dns, "a.example", 0, resolved, &l) != NULL);
-	evdns_getaddrinfo(dns, "b.example", "80", &hints, found, &l);
-	WAIT(t, &l.answers, 2);
+	NEED(t, torture_ask_server(dns, &sin));
+	NEED(t, evdns_base_resolve_ipv4(
+		    dns, "a.example", 0, torture_resolved, &a) != NULL);
+	evdns_getaddrinfo(dns, "b.example", "80", &hints, torture_found, &a);
+	WAIT(t, &a.answers, 2);
 	t->done = true;
 out:
-	if (dns != NULL) {
-		evdns_base_free(dns, 1);
-		/* What is still open is told of its end by the loop. */
-		event_base_loop(t->base, EVLOOP_NONBLOCK);
-	}
-	if (port != NULL)
-		evdns_close_server_port(port);
-	else if (fd >= 0)
-		close(fd);
+	torture_end_dns(t, dns, port, fd);
 }
 
 /* ---- http */

@@ -32,6 +32,28 @@ void torture_names(struct torture *t);
 void torture_rpc(struct torture *t);
 void torture_prepare_names(void);
 
+/* What names.c and protocol.c ask of evdns. */
+struct evdns_base;
+struct evdns_server_port;
+struct evutil_addrinfo;
+struct sockaddr_in;
+struct torture_ask {
+	struct torture *t;
+	int answers, cancelled, connected;
+};
+/* Callbacks for a question with one answer; the argument is a torture_ask. */
+void torture_found(int result, struct evutil_addrinfo *ai, void *arg);
+void torture_resolved(
+    int result, char type, int count, int ttl, void *addresses, void *arg);
+/* A socket of TYPE on a port of the loopback; -1 if there is none. */
+int torture_bound(int type, struct sockaddr_in *sin);
+/* Asks it alone, and not for long. */
+bool torture_ask_server(
+    struct evdns_base *dns, const struct sockaddr_in *server);
+/* Frees what is not NULL; FD goes with the port, or by itself. */
+void torture_end_dns(struct torture *t, struct evdns_base *dns,
+    struct evdns_server_port *port, int fd);
+
 /* In the parent, once: what the scenarios share (keys, a file). */
 void torture_prepare_streams(void);
 void torture_prepare_protocols(void);

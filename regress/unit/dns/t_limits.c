@@ -9,48 +9,12 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <event2/dns_struct.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static size_t live, most;
-
-static void *
-note(void *p)
-{
-	if (p != NULL)
-		live += malloc_usable_size(p);
-	if (live > most)
-		most = live;
-	return p;
-}
-
-static void *
-counted_malloc(size_t n)
-{
-	return note(malloc(n));
-}
-
-static void *
-counted_realloc(void *old, size_t n)
-{
-	size_t before = old != NULL ? malloc_usable_size(old) : 0;
-	void *p = realloc(old, n);
-
-	if (p != NULL)
-		live -= before;
-	return note(p);
-}
-
-static void
-counted_free(void *p)
-{
-	if (p != NULL)
-		live -= malloc_usable_size(p);
-	free(p);
-}
+#include "regress/unit/support/memory.h"
 
 static int n_requests, n_lost;
 
@@ -100,13 +64,13 @@ keeps_few_replies(void **state)
 	int fd[2], asked = 0;
 
 	(void)state;
-	event_set_mem_functions(counted_malloc, counted_realloc, counted_free);
+	memory_count();
 	base = event_base_new();
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fd), 0);
 	port = evdns_add_server_port_with_base(base, fd[0], 0, answer_cb, NULL);
 	assert_non_null(port);
-	before = most = live;
+	before = memory.most = memory.live;
 	while (n_lost < 100) {
 		assert_true(++asked < 100000);
 		assert_int_equal(send(fd[1], msg, len, 0), len);
@@ -114,7 +78,7 @@ keeps_few_replies(void **state)
 		assert_int_equal(n_requests, asked);
 	}
 	/* A thousand replies of at most 4 KiB, and what they were made of. */
-	assert_true(most - before < ((size_t)48 << 20));
+	assert_true(memory.most - before < ((size_t)48 << 20));
 	/* Once it reads, it gets those that waited. */
 	for (int idle = 0, n = 0; idle < 10; ++idle) {
 		uint8_t reply[EV_DNS_REPLY_MAX];
@@ -125,11 +89,11 @@ keeps_few_replies(void **state)
 		if (idle == 9)
 			assert_int_equal(n, n_requests - n_lost);
 	}
-	assert_true(live - before < 4096);
+	assert_true(memory.live - before < 4096);
 	evdns_close_server_port(port);
 	close(fd[1]);
 	event_base_free(base);
-	assert_int_equal(live, 0);
+	assert_int_equal(memory.live, 0);
 }
 
 /* N pointers, each to the one before; the first to the root. */

@@ -13,58 +13,19 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "regress/unit/support/memory.h"
+
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 /* What a connection costs in any case: buffers of the kernel's size, some of
  * which are kept from one connection to the next, but not under sanitizers. */
 #define FLOOR (768 * KIB)
-
-/* Memory of the library, and all that it ever asked for. */
-static size_t live, most, asked;
-
-static void *
-note(void *p)
-{
-	size_t n = p != NULL ? malloc_usable_size(p) : 0;
-
-	live += n;
-	asked += n;
-	if (live > most)
-		most = live;
-	return p;
-}
-
-static void *
-counted_malloc(size_t n)
-{
-	return note(malloc(n));
-}
-
-static void *
-counted_realloc(void *old, size_t n)
-{
-	size_t before = old != NULL ? malloc_usable_size(old) : 0;
-	void *p = realloc(old, n);
-
-	if (p != NULL)
-		live -= before;
-	return note(p);
-}
-
-static void
-counted_free(void *p)
-{
-	if (p != NULL)
-		live -= malloc_usable_size(p);
-	free(p);
-}
 
 /* The clock of the server, which the test sets. */
 static uint64_t now_us = 1000000;
@@ -183,8 +144,8 @@ flood_start(struct flood *f)
 	f->writable = event_new(base, f->fd, EV_WRITE | EV_PERSIST, on_room, f);
 	event_add(f->readable, NULL);
 	event_add(f->writable, NULL);
-	most = live;
-	asked = 0;
+	memory.most = memory.live;
+	memory.asked = 0;
 }
 
 static void
@@ -199,14 +160,14 @@ flood_end(struct flood *f)
 static size_t
 play(struct flood *f)
 {
-	size_t before = live;
+	size_t before = memory.live;
 
 	if (f->limit == 0)
 		f->limit = 64 * MIB;
 	flood_start(f);
 	run_until(base, &f->done);
 	flood_end(f);
-	return most - before;
+	return memory.most - before;
 }
 
 static void
@@ -234,7 +195,7 @@ setup(void **state)
 	socklen_t len = sizeof(sin);
 	struct evhttp_bound_socket *bound;
 
-	event_set_mem_functions(counted_malloc, counted_realloc, counted_free);
+	memory_count();
 	base = event_base_new();
 	http = evhttp_new(base);
 	bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
@@ -323,7 +284,7 @@ test_folds(void **state)
 	play(&f);
 	begins(&f, "HTTP/1.1 400 ");
 	/* All allocations together: no copies by the thousand. */
-	assert_true(asked < 64 * MIB);
+	assert_true(memory.asked < 64 * MIB);
 	free(head);
 	free(big);
 	free(one);
@@ -470,7 +431,7 @@ test_pipeline(void **state)
 	    .piece = piece,
 	    .piece_len = 27 * 2000,
 	    .limit = 64 * MIB};
-	before = live;
+	before = memory.live;
 	flood_start(&f);
 	/* Until neither side can do anything: no pass finds an event. */
 	for (int idle = 0; idle < 10;) {
@@ -480,7 +441,7 @@ test_pipeline(void **state)
 		idle = f.sent == sent ? idle + 1 : 0;
 	}
 	assert_true(f.sent < f.limit && handled == 1);
-	assert_true(most - before < FLOOR);
+	assert_true(memory.most - before < FLOOR);
 	keep = 0;
 	flood_end(&f);
 	evhttp_send_reply(kept, HTTP_OK, "Fine", NULL);
