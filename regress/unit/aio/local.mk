@@ -1,6 +1,6 @@
 
 if HAVE_CMOCKA
-noinst_HEADERS += %D%/harness.h %D%/odd_files.h %D%/conform.h
+noinst_HEADERS += %D%/destroyers.h %D%/harness.h %D%/odd_files.h %D%/conform.h
 
 check_PROGRAMS += %D%/t_poll %D%/t_select %D%/t_conformance
 TESTS += %D%/t_poll %D%/t_select %D%/t_conformance
@@ -93,7 +93,7 @@ TESTS += $(aio_tests)
 	-Wl,--wrap=aio_sys_io_getevents -Wl,--wrap=fcntl
 %C%_t_odd_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 
-%C%_t_shortage_SOURCES = %D%/t_shortage.c %D%/harness.c
+%C%_t_shortage_SOURCES = %D%/t_shortage.c %D%/destroyers.c %D%/harness.c
 %C%_t_shortage_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_shortage_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_eventfd \
 	-Wl,--wrap=aio_sys_epoll_create -Wl,--wrap=aio_sys_epoll_ctl \
@@ -118,7 +118,7 @@ TESTS += $(aio_tests)
 	-Wl,--wrap=aio_sys_ppoll -Wl,--wrap=aio_sys_io_submit
 %C%_t_glance_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 
-%C%_t_faults_SOURCES = %D%/t_faults.c %D%/harness.c
+%C%_t_faults_SOURCES = %D%/t_faults.c %D%/destroyers.c %D%/harness.c
 %C%_t_faults_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_setup \
 	-Wl,--wrap=aio_sys_io_submit -Wl,--wrap=aio_sys_io_getevents \

@@ -7,14 +7,13 @@
 
 #include "aio/batch.h"
 #include "aio/sys.h"
+#include "regress/unit/support/wrap_sys.h"
 
 static struct iocb polls[AIO_BATCH_MAX];
 static int script[16]; /* answers of io_submit; 999: takes all */
 static unsigned asked;
 static long sizes[16];
 static struct iocb *firsts[16];
-
-int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **list);
 
 int
 __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **list)

@@ -13,13 +13,9 @@
 #include "aio/ring.h"
 #include "aio/sys.h"
 #include "regress/unit/support/leave.h"
+#include "regress/unit/support/wrap_sys.h"
 
 static unsigned setups, destroys;
-
-int __real_aio_sys_io_setup(unsigned nr, aio_context_t *out);
-int __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out);
-int __real_aio_sys_io_destroy(aio_context_t id);
-int __wrap_aio_sys_io_destroy(aio_context_t id);
 
 int
 __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out)

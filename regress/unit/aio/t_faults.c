@@ -4,16 +4,17 @@
  *
  * A script is played without faults first, to count its calls; then once for
  * each call and errno. Bounds: a number of passes and of system calls. */
+#include "destroyers.h"
 #include "harness.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "aio/context.h"
 #include "aio/probe.h"
 #include "aio/sys.h"
+#include "regress/unit/support/wrap_sys.h"
 
 enum call { SETUP, SUBMIT, GETEVENTS, CANCEL, CALLS };
 
@@ -50,17 +51,6 @@ fault(enum call call)
 	return n == plan.at || (plan.for_ever && n > plan.at) ? -plan.err : 0;
 }
 
-int __real_aio_sys_io_setup(unsigned nr, aio_context_t *out);
-int __real_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __real_aio_sys_io_cancel(aio_context_t id, struct iocb *poll);
-int __real_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
-int __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out);
-int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __wrap_aio_sys_io_cancel(aio_context_t id, struct iocb *poll);
-int __wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
-
 int
 __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out)
 {
@@ -95,37 +85,12 @@ __wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
 		       : __real_aio_sys_io_getevents(id, min, nr, out, timeout);
 }
 
-/* io_destroy() takes 30 ms of waiting, and after a failed cancel it cannot be
- * helped: here threads do it side by side. */
-enum { DESTROYERS = 64 };
-
-static pthread_t destroyers[DESTROYERS];
-static unsigned destroying;
-
-int __real_aio_sys_io_destroy(aio_context_t id);
-int __wrap_aio_sys_io_destroy(aio_context_t id);
-
-static void *
-destroy(void *arg)
-{
-	__real_aio_sys_io_destroy((aio_context_t)(uintptr_t)arg);
-	return NULL;
-}
-
-static void
-end_destroyers(void)
-{
-	while (destroying > 0)
-		pthread_join(destroyers[--destroying], NULL);
-}
-
+/* After a failed cancel a context cannot be used again. */
 int
 __wrap_aio_sys_io_destroy(aio_context_t id)
 {
-	if (destroying == DESTROYERS)
-		end_destroyers();
-	return -pthread_create(
-	    &destroyers[destroying++], NULL, destroy, (void *)(uintptr_t)id);
+	destroy_aside(id);
+	return 0;
 }
 
 /* ---- the script ---- */

@@ -10,6 +10,7 @@
 #include "aio/combined.h"
 #include "aio/methods.h"
 #include "aio/sys.h"
+#include "regress/unit/support/wrap_sys.h"
 
 static struct {
 	int submit_rc; /* of the next so many calls */
@@ -20,15 +21,6 @@ static struct {
 	int getevents_rc; /* 0: as it is */
 	int getevents;
 } f;
-
-int __real_aio_sys_io_setup(unsigned nr, aio_context_t *out);
-int __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out);
-int __real_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __real_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
-int __wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
 
 int
 __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out)

@@ -12,20 +12,10 @@
 #include "aio/methods.h"
 #include "aio/sys.h"
 #include "aio/sys_poll.h"
+#include "regress/unit/support/wrap_sys.h"
 
 static unsigned n_ctl, n_poll, n_submit;
 static int poll_error;
-
-int __real_aio_sys_epoll_ctl(
-    int epfd, int op, int fd, uint32_t events, uint64_t data);
-int __wrap_aio_sys_epoll_ctl(
-    int epfd, int op, int fd, uint32_t events, uint64_t data);
-int __real_aio_sys_ppoll(
-    struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
-int __wrap_aio_sys_ppoll(
-    struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
-int __real_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
 
 int
 __wrap_aio_sys_epoll_ctl(
@@ -381,8 +371,7 @@ visit(bool brings_something)
 	if (brings_something)
 		put(pair[1], 1);
 	want(b, pair[0], AIO_READ | AIO_FRESH);
-	assert_int_equal(
-	    pass(b, 0, pair[0]), brings_something ? AIO_READ : 0);
+	assert_int_equal(pass(b, 0, pair[0]), brings_something ? AIO_READ : 0);
 	want(b, pair[0], 0);
 	close(pair[0]);
 	close(pair[1]);

@@ -10,14 +10,10 @@
 #include "aio/combined.h"
 #include "aio/methods.h"
 #include "aio/sys.h"
+#include "regress/unit/support/wrap_sys.h"
 
 static int submit_rc; /* of the next call; 0: as it is */
 static unsigned pauses, paused_us;
-
-int __real_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-void __real_aio_sys_pause(unsigned microseconds);
-void __wrap_aio_sys_pause(unsigned microseconds);
 
 int
 __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls)

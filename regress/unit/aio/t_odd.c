@@ -18,6 +18,7 @@
 #include "aio/probe.h"
 #include "aio/sys.h"
 #include "aio/sys_poll.h"
+#include "regress/unit/support/wrap_sys.h"
 
 /* Each call answers rc as often as times says, then as it is. */
 struct oddity {
@@ -40,31 +41,6 @@ is_odd(struct oddity *o)
 {
 	return o->times > 0 && o->times-- > 0;
 }
-
-int __real_aio_sys_eventfd(unsigned initval);
-int __wrap_aio_sys_eventfd(unsigned initval);
-int __real_aio_sys_epoll_create(void);
-int __wrap_aio_sys_epoll_create(void);
-int __real_aio_sys_epoll_ctl(
-    int epfd, int op, int fd, uint32_t events, uint64_t data);
-int __wrap_aio_sys_epoll_ctl(
-    int epfd, int op, int fd, uint32_t events, uint64_t data);
-int __real_aio_sys_epoll_pwait2(
-    int epfd, struct epoll_event *out, int cap, const struct timespec *timeout);
-int __wrap_aio_sys_epoll_pwait2(
-    int epfd, struct epoll_event *out, int cap, const struct timespec *timeout);
-int __real_aio_sys_fstat(int fd, struct stat *st);
-int __wrap_aio_sys_fstat(int fd, struct stat *st);
-int __real_aio_sys_ppoll(
-    struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
-int __wrap_aio_sys_ppoll(
-    struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
-int __real_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __real_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
-int __wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
 
 int
 __wrap_aio_sys_eventfd(unsigned initval)

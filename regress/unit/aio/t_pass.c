@@ -12,38 +12,12 @@
 #include "aio/methods.h"
 #include "aio/sys.h"
 #include "aio/sys_poll.h"
+#include "regress/unit/support/wrap_sys.h"
 
 static struct {
 	unsigned ctl, wait, submit, iocbs, getevents, cancel, fstat, poll;
 	bool no_pwait2;
 } n;
-
-int __real_aio_sys_epoll_ctl(
-    int epfd, int op, int fd, uint32_t events, uint64_t data);
-int __wrap_aio_sys_epoll_ctl(
-    int epfd, int op, int fd, uint32_t events, uint64_t data);
-int __real_aio_sys_epoll_wait(
-    int epfd, struct epoll_event *out, int cap, int timeout_ms);
-int __wrap_aio_sys_epoll_wait(
-    int epfd, struct epoll_event *out, int cap, int timeout_ms);
-int __real_aio_sys_epoll_pwait2(
-    int epfd, struct epoll_event *out, int cap, const struct timespec *timeout);
-int __wrap_aio_sys_epoll_pwait2(
-    int epfd, struct epoll_event *out, int cap, const struct timespec *timeout);
-int __real_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __real_aio_sys_io_cancel(aio_context_t id, struct iocb *poll);
-int __wrap_aio_sys_io_cancel(aio_context_t id, struct iocb *poll);
-int __real_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
-int __wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
-int __real_aio_sys_fstat(int fd, struct stat *st);
-int __wrap_aio_sys_fstat(int fd, struct stat *st);
-int __real_aio_sys_ppoll(
-    struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
-int __wrap_aio_sys_ppoll(
-    struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
 
 int
 __wrap_aio_sys_epoll_ctl(

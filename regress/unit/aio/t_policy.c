@@ -3,10 +3,9 @@
 
 #include "aio/policy.h"
 #include "aio/sys.h"
+#include "regress/unit/support/wrap_sys.h"
 
 static uint64_t clock_ns = 1;
-
-uint64_t __wrap_aio_sys_now(void);
 
 uint64_t
 __wrap_aio_sys_now(void)

@@ -12,13 +12,9 @@
 #include "aio/mem.h"
 #include "aio/methods.h"
 #include "aio/sys_poll.h"
+#include "regress/unit/support/wrap_sys.h"
 
 #include "odd_files.h"
-
-int __real_aio_sys_ppoll(
-    struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
-int __wrap_aio_sys_ppoll(
-    struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
 
 static int fail_with; /* of the next ppoll */
 

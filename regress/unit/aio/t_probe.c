@@ -16,6 +16,7 @@
 #include "aio/probe.h"
 #include "aio/sys.h"
 #include "regress/unit/support/leave.h"
+#include "regress/unit/support/wrap_sys.h"
 
 static void
 filter(long nr, unsigned action)
@@ -139,8 +140,6 @@ test_killed(void **state)
 /* A shortage passes, a prohibition does not. */
 static unsigned setups;
 static int setup_answer;
-int __real_aio_sys_io_setup(unsigned nr, aio_context_t *out);
-int __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out);
 
 int
 __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out)

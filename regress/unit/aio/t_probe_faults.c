@@ -15,6 +15,7 @@
 #include "aio/probe.h"
 #include "aio/ring.h"
 #include "aio/sys.h"
+#include "regress/unit/support/wrap_sys.h"
 
 /* What goes wrong; all zero: nothing. */
 static struct {
@@ -40,27 +41,12 @@ static struct {
 
 static int eventfds, submits, getevents;
 
-int __real_aio_sys_eventfd(unsigned initval);
-int __wrap_aio_sys_eventfd(unsigned initval);
-int __real_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __real_aio_sys_io_cancel(aio_context_t id, struct iocb *poll);
-int __wrap_aio_sys_io_cancel(aio_context_t id, struct iocb *poll);
-int __real_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
-int __wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
-int __wrap_aio_sys_seccomp_mode(void);
 struct aio_ring_header *__real_aio_ring_of(aio_context_t id);
 struct aio_ring_header *__wrap_aio_ring_of(aio_context_t id);
 unsigned __real_aio_ring_read(
     struct aio_ring_header *ring, struct io_event *out, unsigned cap);
 unsigned __wrap_aio_ring_read(
     struct aio_ring_header *ring, struct io_event *out, unsigned cap);
-int __real_aio_sys_clone(
-    int (*fn)(void *), void *stack_end, int flags, void *arg);
-int __wrap_aio_sys_clone(
-    int (*fn)(void *), void *stack_end, int flags, void *arg);
 pid_t __real_waitpid(pid_t pid, int *status, int options);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
 int __real_uname(struct utsname *u);

@@ -14,13 +14,9 @@
 #include "aio/mem.h"
 #include "aio/methods.h"
 #include "aio/sys_poll.h"
+#include "regress/unit/support/wrap_sys.h"
 
 #include "odd_files.h"
-
-int __real_aio_sys_pselect(int nr, unsigned long *readable,
-    unsigned long *writable, const struct timespec *timeout);
-int __wrap_aio_sys_pselect(int nr, unsigned long *readable,
-    unsigned long *writable, const struct timespec *timeout);
 
 static int fail_with; /* of the next pselect */
 static int last_nr;   /* of the last one */

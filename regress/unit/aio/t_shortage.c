@@ -1,6 +1,7 @@
 /* Every system call beside the AIO ones, and every allocation, failing at each
  * of its calls: what cannot be had is said, or done without, and what was
  * accepted is reported. */
+#include "destroyers.h"
 #include "harness.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include "aio/sys.h"
 #include "aio/sys_poll.h"
 #include "regress/unit/support/leave.h"
+#include "regress/unit/support/wrap_sys.h"
 
 enum call {
 	MEMORY,
@@ -83,33 +85,6 @@ counting_free(void *p)
 	blocks -= p != NULL;
 	free(p);
 }
-
-int __real_aio_sys_eventfd(unsigned initval);
-int __wrap_aio_sys_eventfd(unsigned initval);
-int __real_aio_sys_epoll_create(void);
-int __wrap_aio_sys_epoll_create(void);
-int __real_aio_sys_epoll_ctl(
-    int epfd, int op, int fd, uint32_t events, uint64_t data);
-int __wrap_aio_sys_epoll_ctl(
-    int epfd, int op, int fd, uint32_t events, uint64_t data);
-int __real_aio_sys_epoll_wait(
-    int epfd, struct epoll_event *out, int cap, int timeout_ms);
-int __wrap_aio_sys_epoll_wait(
-    int epfd, struct epoll_event *out, int cap, int timeout_ms);
-int __real_aio_sys_dup_to(int fd, int number);
-int __wrap_aio_sys_dup_to(int fd, int number);
-int __real_aio_sys_fstat(int fd, struct stat *st);
-int __wrap_aio_sys_fstat(int fd, struct stat *st);
-int __real_aio_sys_ppoll(
-    struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
-int __wrap_aio_sys_ppoll(
-    struct pollfd *fds, nfds_t nr, const struct timespec *timeout);
-int __real_aio_sys_pselect(
-    int nr, unsigned long *r, unsigned long *w, const struct timespec *timeout);
-int __wrap_aio_sys_pselect(
-    int nr, unsigned long *r, unsigned long *w, const struct timespec *timeout);
-int __real_aio_sys_io_setup(unsigned nr, aio_context_t *out);
-int __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out);
 
 int
 __wrap_aio_sys_eventfd(unsigned initval)
@@ -181,43 +156,16 @@ __wrap_aio_sys_pselect(
 	return rc != 0 ? rc : __real_aio_sys_pselect(nr, r, w, timeout);
 }
 
-/* io_destroy() takes 30 ms, and what is left behind by a fork is nobody's: all
- * contexts of a play are destroyed after it, side by side with others'. */
-enum { DESTROYERS = 64 };
-
+/* What is left behind by a fork is nobody's: all contexts of a play are
+ * destroyed after it. */
 static aio_context_t made[16];
 static unsigned n_made;
-static pthread_t destroyers[DESTROYERS];
-static unsigned destroying;
-
-int __real_aio_sys_io_destroy(aio_context_t id);
-int __wrap_aio_sys_io_destroy(aio_context_t id);
-
-static void *
-destroy(void *arg)
-{
-	__real_aio_sys_io_destroy((aio_context_t)(uintptr_t)arg);
-	return NULL;
-}
-
-static void
-end_destroyers(void)
-{
-	while (destroying > 0)
-		pthread_join(destroyers[--destroying], NULL);
-}
 
 static void
 destroy_made(void)
 {
-	while (n_made > 0) {
-		if (destroying == DESTROYERS)
-			end_destroyers();
-		assert_int_equal(
-		    pthread_create(&destroyers[destroying++], NULL, destroy,
-			(void *)(uintptr_t)made[--n_made]),
-		    0);
-	}
+	while (n_made > 0)
+		destroy_aside(made[--n_made]);
 }
 
 int

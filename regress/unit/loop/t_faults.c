@@ -19,6 +19,7 @@
 #include "aio/sys.h"
 #include "bases.h"
 #include "regress/unit/support/leave.h"
+#include "regress/unit/support/wrap_sys.h"
 
 enum call { SETUP, SUBMIT, GETEVENTS, CANCEL, N_CALLS };
 
@@ -52,17 +53,6 @@ fails(enum call call)
 	return n == fault.index || (fault.for_good && n > fault.index);
 }
 
-int __real_aio_sys_io_setup(unsigned nr, aio_context_t *out);
-int __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out);
-int __real_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __wrap_aio_sys_io_submit(aio_context_t id, long nr, struct iocb **polls);
-int __real_aio_sys_io_cancel(aio_context_t id, struct iocb *poll);
-int __wrap_aio_sys_io_cancel(aio_context_t id, struct iocb *poll);
-int __real_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
-int __wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
-    struct io_event *out, const struct timespec *timeout);
-
 int
 __wrap_aio_sys_io_setup(unsigned nr, aio_context_t *out)
 {
@@ -92,8 +82,6 @@ __wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
 }
 
 /* A clock that runs fast: the adaptive policy soon takes the base for old. */
-uint64_t __real_aio_sys_now(void);
-uint64_t __wrap_aio_sys_now(void);
 
 uint64_t
 __wrap_aio_sys_now(void)

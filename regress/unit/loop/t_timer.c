@@ -17,6 +17,7 @@
 #include "bases.h"
 #include "compat/loop/heap.h"
 #include "compat/util/rand.h"
+#include "regress/unit/support/wrap_sys.h"
 
 EVENT2_EXPORT_SYMBOL void event_base_assert_ok_(struct event_base *base);
 
@@ -450,10 +451,6 @@ static struct {
 
 int __real_clock_gettime(clockid_t clock, struct timespec *ts);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
-int __real_aio_sys_epoll_pwait2(
-    int epfd, struct epoll_event *out, int cap, const struct timespec *timeout);
-int __wrap_aio_sys_epoll_pwait2(
-    int epfd, struct epoll_event *out, int cap, const struct timespec *timeout);
 
 int
 __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
