@@ -128,32 +128,8 @@ swap_spare(struct evbuffer *from, struct evbuffer *to)
 	ev_buffer_link_spare_(from, c);
 }
 
-int
-evbuffer_add_buffer(struct evbuffer *outbuf, struct evbuffer *inbuf)
-{
-	struct chain_run run;
-	int r = 0;
-
-	ev_buffer_lock2_(inbuf, outbuf);
-	if (inbuf->total_len == 0 || outbuf == inbuf)
-		goto unlock;
-	if (outbuf->freeze_end || inbuf->freeze_start ||
-	    ev_buffer_would_overflow_(outbuf, inbuf->total_len)) {
-		r = -1;
-		goto unlock;
-	}
-	swap_spare(inbuf, outbuf);
-	take_all(inbuf, &run);
-	link_run_behind(outbuf, &run);
-	ev_buffer_finish2_(inbuf, outbuf);
-	return 0;
-unlock:
-	ev_buffer_unlock2_(inbuf, outbuf);
-	return r;
-}
-
-int
-evbuffer_prepend_buffer(struct evbuffer *dst, struct evbuffer *src)
+static int
+move_all(struct evbuffer *src, struct evbuffer *dst, bool before)
 {
 	struct chain_run run;
 	int r = 0;
@@ -161,19 +137,35 @@ evbuffer_prepend_buffer(struct evbuffer *dst, struct evbuffer *src)
 	ev_buffer_lock2_(src, dst);
 	if (src->total_len == 0 || dst == src)
 		goto unlock;
-	if (dst->freeze_start || src->freeze_start ||
+	if ((before ? dst->freeze_start : dst->freeze_end) ||
+	    src->freeze_start ||
 	    ev_buffer_would_overflow_(dst, src->total_len)) {
 		r = -1;
 		goto unlock;
 	}
 	swap_spare(src, dst);
 	take_all(src, &run);
-	link_run_before(dst, &run);
+	if (before)
+		link_run_before(dst, &run);
+	else
+		link_run_behind(dst, &run);
 	ev_buffer_finish2_(src, dst);
 	return 0;
 unlock:
 	ev_buffer_unlock2_(src, dst);
 	return r;
+}
+
+int
+evbuffer_add_buffer(struct evbuffer *outbuf, struct evbuffer *inbuf)
+{
+	return move_all(inbuf, outbuf, false);
+}
+
+int
+evbuffer_prepend_buffer(struct evbuffer *dst, struct evbuffer *src)
+{
+	return move_all(src, dst, true);
 }
 
 /* Puts the first LEN bytes of SRC's first chain, which has more, behind the

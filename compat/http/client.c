@@ -203,15 +203,7 @@ ev_http_client_head_(
 		req->flags |= EVHTTP_REQ_DEFER_FREE;
 		int verdict = req->header_cb(req, req->cb_arg);
 
-		req->flags &= ~EVHTTP_REQ_DEFER_FREE;
-		if (req->flags & EVHTTP_REQ_NEEDS_FREE) {
-			if (req->evcon != NULL)
-				evhttp_cancel_request(req);
-			else
-				evhttp_request_free(req);
-			return REQUEST_CANCELED;
-		}
-		if (evcon->doomed || req->evcon != evcon)
+		if (!ev_http_request_survives_(req, evcon))
 			return REQUEST_CANCELED;
 		if (verdict < 0) {
 			evhttp_connection_fail_(evcon, EVREQ_HTTP_EOF);

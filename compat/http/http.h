@@ -205,6 +205,12 @@ ev_http_request_of_(struct evhttp_request *req)
 {
 	return (struct ev_http_request *)req;
 }
+/* After a callback that ran with EVHTTP_REQ_DEFER_FREE: false if the program
+ * freed or cancelled REQ in it, or EVCON is gone. REQ is not to be touched
+ * then.
+ */
+bool ev_http_request_survives_(
+    struct evhttp_request *req, const struct evhttp_connection *evcon);
 /* Frees it unless the program owns it; takes it off its connection. */
 void ev_http_request_drop_(struct evhttp_request *req);
 void ev_http_request_unlink_(struct evhttp_request *req);

@@ -19,17 +19,7 @@ deliver(struct evhttp_connection *evcon, struct evhttp_request *req)
 		return ALL_DATA_READ;
 	req->flags |= EVHTTP_REQ_DEFER_FREE;
 	req->chunk_cb(req, req->cb_arg);
-	req->flags &= ~EVHTTP_REQ_DEFER_FREE;
-	if (req->flags & EVHTTP_REQ_NEEDS_FREE) {
-		/* Cancelling it has taken it off; freeing it has not. */
-		if (req->evcon != NULL)
-			evhttp_cancel_request(req);
-		else
-			evhttp_request_free(req);
-		return REQUEST_CANCELED;
-	}
-	/* Cancelled, but the program's own; or the connection is gone. */
-	if (evcon->doomed || req->evcon != evcon ||
+	if (!ev_http_request_survives_(req, evcon) ||
 	    evcon->state != EV_HTTP_BODY)
 		return REQUEST_CANCELED;
 	evbuffer_drain(

@@ -110,6 +110,23 @@ evhttp_request_free(struct evhttp_request *req)
 		evhttp_connection_free(evcon);
 }
 
+bool
+ev_http_request_survives_(
+    struct evhttp_request *req, const struct evhttp_connection *evcon)
+{
+	req->flags &= ~EVHTTP_REQ_DEFER_FREE;
+	if (req->flags & EVHTTP_REQ_NEEDS_FREE) {
+		/* Cancelling it has taken it off; freeing it has not. */
+		if (req->evcon != NULL)
+			evhttp_cancel_request(req);
+		else
+			evhttp_request_free(req);
+		return false;
+	}
+	/* Cancelled, but the program's own; or the connection is gone. */
+	return !evcon->doomed && req->evcon == evcon;
+}
+
 void
 ev_http_request_drop_(struct evhttp_request *req)
 {

@@ -1,16 +1,16 @@
 
 if HAVE_CMOCKA
-noinst_HEADERS += %D%/destroyers.h %D%/harness.h %D%/odd_files.h %D%/conform.h
+noinst_HEADERS += %D%/destroyers.h %D%/harness.h %D%/odd_files.h %D%/plain.h %D%/conform.h
 
 check_PROGRAMS += %D%/t_poll %D%/t_select %D%/t_conformance
 TESTS += %D%/t_poll %D%/t_select %D%/t_conformance
 
-%C%_t_poll_SOURCES = %D%/t_poll.c %D%/harness.c %D%/odd_files.c
+%C%_t_poll_SOURCES = %D%/t_poll.c %D%/harness.c %D%/odd_files.c %D%/plain.c
 %C%_t_poll_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_poll_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_ppoll
 %C%_t_poll_LDADD = libaio_kernel.la $(CMOCKA_LIBS)
 
-%C%_t_select_SOURCES = %D%/t_select.c %D%/harness.c %D%/odd_files.c
+%C%_t_select_SOURCES = %D%/t_select.c %D%/harness.c %D%/odd_files.c %D%/plain.c
 %C%_t_select_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_select_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_pselect
 %C%_t_select_LDADD = libaio_kernel.la $(CMOCKA_LIBS)

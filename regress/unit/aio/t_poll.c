@@ -9,12 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "aio/mem.h"
 #include "aio/methods.h"
 #include "aio/sys_poll.h"
 #include "regress/unit/support/wrap_sys.h"
 
 #include "odd_files.h"
+#include "plain.h"
 
 static int fail_with; /* of the next ppoll */
 
@@ -29,23 +29,9 @@ __wrap_aio_sys_ppoll(
 }
 
 static int
-make_backend(void **state)
+open_it(void **state)
 {
-	struct aio_options opt = {.policy = AIO_POLICY_ADAPTIVE};
-	struct aio_backend *b;
-
-	assert_int_equal(aio_method_poll.open(&b, &opt), 0);
-	*state = b;
-	return 0;
-}
-
-static int
-end_backend(void **state)
-{
-	struct aio_backend *b = *state;
-
-	b->ops->close(b);
-	return 0;
+	return plain_open(state, &aio_method_poll);
 }
 
 static void
@@ -164,63 +150,20 @@ failure_is_told(void **state)
 	close(s[1]);
 }
 
-static int allocations_left;
-
-static void *
-scarce_realloc(void *p, size_t len)
-{
-	return allocations_left-- > 0 ? realloc(p, len) : NULL;
-}
-
-/* Sets FD while there is memory for LEFT more allocations only, and shows that
- * a pass asks for none. */
-static int
-want_scarcely(struct aio_backend *b, int fd, int left)
-{
-	int r;
-
-	allocations_left = left;
-	r = b->ops->set(b, fd, AIO_WRITE);
-	allocations_left = 0;
-	assert_int_equal(b->ops->prepare(b), 0);
-	return r;
-}
-
-/* Every allocation fails once: the interest before is kept, and what failed
- * works when there is memory. What set() accepted needs no more. */
 static void
 memory_runs_out(void **state)
 {
-	struct aio_backend *b = *state;
-	int s[2], fds[70], far, left, r;
-	size_t i, n = sizeof(fds) / sizeof(*fds), failures = 0;
+	int numbers[70], far = unused_fd(900), i;
 
-	make_pair(s);
-	far = unused_fd(900);
-	aio_mem_set(malloc, scarce_realloc, free);
-	for (i = 0; i < n; i++) {
-		fds[i] = i == 0 ? s[0] : move_to(dup(s[1]), far + (int)i);
-		r = -ENOMEM;
-		for (left = 0; left < 8 && r != 0; left++) {
-			r = want_scarcely(b, fds[i], left);
-			failures += r != 0;
-			assert_true(r == 0 || r == -ENOMEM);
-		}
-		assert_int_equal(r, 0);
-	}
-	assert_in_range(failures, 1, 40);
-	for (i = 0; i < n; i++) {
-		assert_int_equal(pass(b, 0, fds[i]), AIO_WRITE);
-		close(fds[i]);
-	}
-	aio_mem_set(malloc, realloc, free);
-	close(s[1]);
+	for (i = 0; i < 70; i++)
+		numbers[i] = far + i;
+	plain_check_scarce_memory(*state, numbers, 70, 40);
 }
 
 int
 main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make_backend, end_backend)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_it, plain_close)
 	const struct CMUnitTest tests[] = {
 	    TEST(says_what_it_is),
 	    TEST(odd_files_as_libevent),

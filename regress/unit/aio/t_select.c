@@ -7,16 +7,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/select.h>
 #include <unistd.h>
 
-#include "aio/mem.h"
 #include "aio/methods.h"
 #include "aio/sys_poll.h"
 #include "regress/unit/support/wrap_sys.h"
 
 #include "odd_files.h"
+#include "plain.h"
 
 static int fail_with; /* of the next pselect */
 static int last_nr;   /* of the last one */
@@ -35,23 +34,9 @@ __wrap_aio_sys_pselect(int nr, unsigned long *readable, unsigned long *writable,
 }
 
 static int
-make_backend(void **state)
+open_it(void **state)
 {
-	struct aio_options opt = {.policy = AIO_POLICY_ADAPTIVE};
-	struct aio_backend *b;
-
-	assert_int_equal(aio_method_select.open(&b, &opt), 0);
-	*state = b;
-	return 0;
-}
-
-static int
-end_backend(void **state)
-{
-	struct aio_backend *b = *state;
-
-	b->ops->close(b);
-	return 0;
+	return plain_open(state, &aio_method_select);
 }
 
 static void
@@ -187,54 +172,19 @@ signal_ends_sleep_without_results(void **state)
 	close(s[1]);
 }
 
-static int allocations_left;
-
-static void *
-scarce_realloc(void *p, size_t len)
-{
-	return allocations_left-- > 0 ? realloc(p, len) : NULL;
-}
-
-/* Every allocation fails once: the interest before is kept, and what failed
- * works when there is memory. What set() accepted needs no more: a pass asks
- * for none. */
 static void
 memory_runs_out(void **state)
 {
-	static const int numbers[] = {
-	    0, FD_SETSIZE, FD_SETSIZE * 2 + 7, FD_SETSIZE * 4};
-	struct aio_backend *b = *state;
-	int s[2], fds[4], left, r, failures = 0;
+	const int numbers[] = {0, unused_fd(FD_SETSIZE),
+	    unused_fd(FD_SETSIZE * 2 + 7), unused_fd(FD_SETSIZE * 4)};
 
-	make_pair(s);
-	aio_mem_set(malloc, scarce_realloc, free);
-	for (int i = 0; i < 4; i++) {
-		fds[i] =
-		    i == 0 ? s[0] : move_to(dup(s[1]), unused_fd(numbers[i]));
-		r = -ENOMEM;
-		for (left = 0; left < 16 && r != 0; left++) {
-			allocations_left = left;
-			r = b->ops->set(b, fds[i], AIO_WRITE);
-			failures += r != 0;
-			assert_true(r == 0 || r == -ENOMEM);
-			allocations_left = 0;
-			assert_int_equal(b->ops->prepare(b), 0);
-		}
-		assert_int_equal(r, 0);
-	}
-	assert_in_range(failures, 1, 30);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(pass(b, 0, fds[i]), AIO_WRITE);
-	aio_mem_set(malloc, realloc, free);
-	for (int i = 0; i < 4; i++)
-		close(fds[i]);
-	close(s[1]);
+	plain_check_scarce_memory(*state, numbers, 4, 30);
 }
 
 int
 main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make_backend, end_backend)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_it, plain_close)
 	const struct CMUnitTest tests[] = {
 	    TEST(says_what_it_is),
 	    TEST(odd_files_as_libevent),

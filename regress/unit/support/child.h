@@ -89,6 +89,17 @@ assert_child_succeeds(void (*body)(void))
 		fail_msg("status %x: %s", (unsigned)end.status, end.words);
 }
 
+/* A test of cmocka's that does so. */
+static inline void
+run_in_child(void **state)
+{
+	assert_child_succeeds((void (*)(void)) * state);
+}
+#define IN_CHILD(body)                                                         \
+	{                                                                      \
+#body, run_in_child, NULL, NULL, (void *)(body)                \
+	}
+
 static inline void
 assert_child_exits(void (*body)(void), int code, const char *words)
 {

@@ -259,17 +259,6 @@ thread_ids(void)
 	CHECK(ev_thread_id_() == 1);
 }
 
-static void
-run_it(void **state)
-{
-	assert_child_succeeds((void (*)(void)) * state);
-}
-
-#define IN_CHILD(f)                                                            \
-	{                                                                      \
-#f, run_it, NULL, NULL, (void *)(f)                            \
-	}
-
 int
 main(void)
 {

@@ -332,17 +332,6 @@ broken_rules_abort(void **state)
 	assert_child_aborts(not_a_lock, "is_ours");
 }
 
-static void
-run_it(void **state)
-{
-	assert_child_succeeds((void (*)(void)) * state);
-}
-
-#define IN_CHILD(f)                                                            \
-	{                                                                      \
-#f, run_it, NULL, NULL, (void *)(f)                            \
-	}
-
 int
 main(void)
 {

@@ -294,17 +294,6 @@ short_memory(void)
 	CHECK(ev_cond_alloc_() == NULL);
 }
 
-static void
-run_it(void **state)
-{
-	assert_child_succeeds((void (*)(void)) * state);
-}
-
-#define IN_CHILD(f)                                                            \
-	{                                                                      \
-#f, run_it, NULL, NULL, (void *)(f)                            \
-	}
-
 int
 main(void)
 {
