@@ -19,7 +19,6 @@
  */
 #include "evbuffer_ops.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -31,13 +30,6 @@ struct evbuffer_iovec v_all[EXTENTS];
 int pipe_fd[2], file_fd;
 unsigned made, cleaned, refused;
 int exact_cleanup;
-
-void
-die(const char *what)
-{
-	perror(what);
-	exit(2);
-}
 
 unsigned
 pick(void)
@@ -137,25 +129,11 @@ setup(uint64_t seed)
 int
 main(int argc, char **argv)
 {
-	uint64_t n;
 	unsigned i;
-	Dl_info lib;
 
-	if (argc != 3 && argc != 5) {
-		fprintf(
-		    stderr, "usage: %s SEED OPERATIONS [FROM TO]\n", argv[0]);
+	if (out_play(
+		argc, argv, (void *)(uintptr_t)evbuffer_new, setup, step) != 0)
 		return 2;
-	}
-	/* Which library this is, for whoever compares. */
-	if (dladdr((void *)(uintptr_t)evbuffer_new, &lib) == 0)
-		return 2;
-	fprintf(stderr, "library %s\n", lib.dli_fname);
-	if (argc == 5)
-		out_init(
-		    strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
-	setup(strtoull(argv[1], NULL, 10));
-	for (n = strtoull(argv[2], NULL, 10); n != 0; n--)
-		step();
 	/* A pending deferred callback keeps its buffer: libevent has one after
 	 * a call that changed nothing (adding 0 bytes), we have not. */
 	(void)event_base_loop(base, EVLOOP_NONBLOCK);

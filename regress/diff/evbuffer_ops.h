@@ -37,7 +37,6 @@ extern unsigned made, cleaned, refused;
 /* When references are cleaned up is compared. */
 extern int exact_cleanup;
 
-void die(const char *what);
 /* A buffer; a length, mostly small; that many bytes to use. */
 unsigned pick(void);
 size_t size(void);

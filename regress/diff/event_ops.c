@@ -21,20 +21,12 @@
  */
 #include "event_ops.h"
 
-#include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct end ends[ENDS];
 struct watched w[EVENTS];
-
-void
-die(const char *what)
-{
-	perror(what);
-	exit(2);
-}
 
 unsigned
 pick(void)
@@ -117,25 +109,11 @@ setup(uint64_t seed)
 int
 main(int argc, char **argv)
 {
-	uint64_t n;
 	unsigned i;
-	Dl_info lib;
 
-	if (argc != 3 && argc != 5) {
-		fprintf(
-		    stderr, "usage: %s SEED OPERATIONS [FROM TO]\n", argv[0]);
+	if (out_play(argc, argv, (void *)(uintptr_t)event_new, setup, step) !=
+	    0)
 		return 2;
-	}
-	/* Which library this is, for whoever compares. */
-	if (dladdr((void *)(uintptr_t)event_new, &lib) == 0)
-		return 2;
-	fprintf(stderr, "library %s\n", lib.dli_fname);
-	if (argc == 5)
-		out_init(
-		    strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
-	setup(strtoull(argv[1], NULL, 10));
-	for (n = strtoull(argv[2], NULL, 10); n != 0; n--)
-		step();
 	for (i = 0; i < EVENTS; i++)
 		event_drop(i);
 	out("left %d", event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED));

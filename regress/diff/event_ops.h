@@ -59,7 +59,6 @@ extern unsigned ordered_runs;
  * signal's event is deleted, one that ended its own before. */
 extern int in_signal;
 
-void die(const char *what);
 /* An event. */
 unsigned pick(void);
 /* A random operation that callbacks may do, too. */

@@ -1,5 +1,6 @@
 #include "out.h"
 
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,10 +15,36 @@ static uint64_t running = 14695981039346656037u, op, verbose_from, verbose_to;
 static uint64_t state;
 
 void
-out_init(uint64_t from, uint64_t to)
+die(const char *what)
 {
-	verbose_from = from;
-	verbose_to = to;
+	perror(what);
+	exit(2);
+}
+
+int
+out_play(int argc, char **argv, const void *function,
+    void (*setup)(uint64_t seed), void (*step)(void))
+{
+	Dl_info lib;
+	uint64_t n;
+
+	if (argc != 3 && argc != 5) {
+		fprintf(
+		    stderr, "usage: %s SEED OPERATIONS [FROM TO]\n", argv[0]);
+		return 2;
+	}
+	/* Which library this is, for whoever compares. */
+	if (dladdr(function, &lib) == 0)
+		return 2;
+	fprintf(stderr, "library %s\n", lib.dli_fname);
+	if (argc == 5) { /* their lines are printed whole */
+		verbose_from = strtoull(argv[3], NULL, 10);
+		verbose_to = strtoull(argv[4], NULL, 10);
+	}
+	setup(strtoull(argv[1], NULL, 10));
+	for (n = strtoull(argv[2], NULL, 10); n != 0; n--)
+		step();
+	return 0;
 }
 
 void

@@ -6,8 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Lines of operations FROM to TO are printed whole. */
-void out_init(uint64_t from, uint64_t to);
+/* What a driver's main() begins with: arguments, setup() with the seed, and as
+ * many steps as are asked for. A FUNCTION of the library, so that it is said
+ * which one it is. 0; 2 if that cannot be. */
+int out_play(int argc, char **argv, const void *function,
+    void (*setup)(uint64_t seed), void (*step)(void));
+_Noreturn void die(const char *what);
+
 /* Appends to the line of the operation under way. */
 void out(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_bytes(const char *name, const void *data, size_t len);
