@@ -13,14 +13,19 @@
 #define EVENTS_MIN 64
 #define EVENTS_MAX 4096
 
-/* So many times in a row a registration may go unconfirmed, however busy the
- * set is: if it is another file's, no more events than that are false. */
-#define TRUST_MAX 31
+/* A registration that is left unconfirmed is trusted so far: each settling that
+ * leaves it so costs some of it, and what was reported meanwhile, handled, and
+ * wanted on gives most of that back (aio_epollset_doubt()). So one that is busy
+ * is confirmed once in 124 events: if it is another file's, no more of them are
+ * false. One that does not report is confirmed after 31 settlings. */
+#define TRUST_MAX  124
+#define TRUST_COST AIO_TRUST_COST
 
-/* As many bits of a suspicious generation are remembered. */
-#define SUSPECT_MASK 0x1ffu
+/* For so many waits a suspect is kept in mind, and nobody else is suspected. If
+ * there are many phantoms each comes with one of several waits. */
+#define SUSPECT_WAITS 64
 
-/* The eventfd's cookie: no descriptor has this number. */
+/* The eventfd's cookie: no descriptor has this number. As a suspect: none. */
 #define RESFD_COOKIE UINT64_MAX
 
 int
@@ -36,6 +41,7 @@ aio_epollset_open(
 		return -ENOMEM;
 	es->cap = EVENTS_MIN;
 	es->next = es->end = es->events;
+	es->suspect = RESFD_COOKIE;
 	es->epfd = aio_sys_epoll_create();
 	if (es->epfd >= 0)
 		return 0;
@@ -53,6 +59,12 @@ aio_epollset_close(struct aio_epollset *es)
 
 /* ---- registrations ---- */
 
+static uint64_t
+cookie_of(const struct aio_slot *slot, uint32_t generation)
+{
+	return (uint64_t)generation << 32 | (uint32_t)slot->fd;
+}
+
 static int
 control(struct aio_epollset *es, int op, const struct aio_slot *slot,
     unsigned want, uint32_t generation)
@@ -62,8 +74,8 @@ control(struct aio_epollset *es, int op, const struct aio_slot *slot,
 	if (want & AIO_EDGE)
 		events |= EPOLLET;
 	++es->stats->epoll_changes;
-	return aio_sys_epoll_ctl(es->epfd, op, slot->fd, events,
-	    (uint64_t)generation << 32 | (uint32_t)slot->fd);
+	return aio_sys_epoll_ctl(
+	    es->epfd, op, slot->fd, events, cookie_of(slot, generation));
 }
 
 static uint32_t
@@ -159,15 +171,21 @@ aio_epollset_remove(struct aio_epollset *es, struct aio_slot *slot)
 	drop(es, slot);
 }
 
+static bool
+is_trusted(struct aio_slot *slot)
+{
+	if (slot->ep_trust > TRUST_MAX - TRUST_COST)
+		return false;
+	slot->ep_trust += TRUST_COST;
+	return true;
+}
+
 /* An unconfirmed registration may be left so for a few settlings. Not for
  * edges: the call is what makes the kernel look again. */
 static bool
 may_trust(struct aio_slot *slot)
 {
-	if ((slot->ep_want & AIO_EDGE) || slot->ep_trust >= TRUST_MAX)
-		return false;
-	slot->ep_trust++;
-	return true;
+	return !(slot->ep_want & AIO_EDGE) && is_trusted(slot);
 }
 
 int
@@ -204,8 +222,8 @@ forget_registration(struct aio_slot *slot, void *arg)
 	struct aio_epollset *es = arg;
 
 	slot->ep_have = 0;
-	slot->flags &= (uint8_t) ~(AIO_SLOT_SUSPECT | AIO_SLOT_UNSURE |
-				   AIO_SLOT_RECALL | AIO_SLOT_COUNTED);
+	slot->flags &=
+	    (uint8_t) ~(AIO_SLOT_UNSURE | AIO_SLOT_RECALL | AIO_SLOT_COUNTED);
 	if (slot->ep_want != 0)
 		aio_slots_push_dirty(es->slots, slot);
 }
@@ -226,6 +244,7 @@ aio_epollset_rebuild(struct aio_epollset *es)
 	}
 	es->resfd = -1;
 	es->phantom = false;
+	es->suspect = RESFD_COOKIE;
 	es->wanted = 0;
 	es->next = es->end = es->events;
 	aio_slots_each(es->slots, forget_registration, es);
@@ -297,14 +316,18 @@ aio_epollset_sleep(struct aio_epollset *es, const struct timespec *timeout)
 /* A registration that we have no hold on. One report may have been fetched
  * before a change; another of the same registration is a phantom's. */
 static void
-suspect(struct aio_epollset *es, struct aio_slot *slot, uint32_t generation)
+suspect(struct aio_epollset *es, uint64_t cookie)
 {
+	const uint64_t now = es->stats->epoll_waits;
+
 	++es->stats->epoll_stale;
-	if ((slot->flags & AIO_SLOT_SUSPECT) &&
-	    slot->ep_suspect == (generation & SUSPECT_MASK))
+	if (es->suspect == cookie) {
 		es->phantom = true;
-	slot->flags |= AIO_SLOT_SUSPECT;
-	slot->ep_suspect = generation & SUSPECT_MASK;
+	} else if (es->suspect == RESFD_COOKIE ||
+		   now - es->suspected_at >= SUSPECT_WAITS) {
+		es->suspect = cookie;
+		es->suspected_at = now;
+	}
 }
 
 /* Nothing is wanted of it: what was left behind is taken away now.
@@ -329,7 +352,7 @@ remove_leftover(struct aio_epollset *es, struct aio_slot *slot)
 	slot->ep_have = 0;
 	slot->flags &= (uint8_t)~AIO_SLOT_UNSURE;
 	if (rc < 0) {
-		suspect(es, slot, slot->ep_generation);
+		suspect(es, cookie_of(slot, slot->ep_generation));
 		slot->ep_generation = next_generation(slot);
 	}
 }
@@ -343,15 +366,13 @@ translate(struct aio_epollset *es, const struct epoll_event *ev,
 	unsigned conds;
 
 	if (generation != slot->ep_generation || slot->ep_have == 0) {
-		suspect(es, slot, generation);
+		suspect(es, ev->data.u64);
 		return 0;
 	}
 	if (slot->ep_want == 0) {
 		/* The reader of one that is being written to comes back soon:
 		 * a few such reports are cheaper than to delete and add. */
-		if (slot->want != 0 && slot->ep_trust < TRUST_MAX)
-			slot->ep_trust++;
-		else
+		if (slot->want == 0 || !is_trusted(slot))
 			remove_leftover(es, slot);
 		return 0;
 	}

@@ -28,7 +28,10 @@ struct aio_epollset {
 	bool eager;      /* withdrawals delete at once */
 	bool phantom;    /* build the set anew */
 	bool no_pwait2;
-	bool slept;                 /* sleep() ran since the last gathering */
+	bool slept; /* sleep() ran since the last gathering */
+	/* Of a registration that reported though it is gone; and when, in
+	 * waits. */
+	uint64_t suspect, suspected_at;
 	int cap;                    /* room for so many reports */
 	struct epoll_event *events; /* owned */
 	/* Reports that are not yet taken. */
@@ -50,6 +53,17 @@ int aio_epollset_rebuild(struct aio_epollset *es);
  * descriptor that cannot be watched; -ENOMEM, -ENOSPC. */
 int aio_epollset_settle(
     struct aio_epollset *es, struct aio_slot *slot, bool trusting);
+
+#define AIO_TRUST_COST 4 /* a settling, of what slot->ep_trust can hold */
+/* It was reported, and is wanted on; but the number may denote another file by
+ * now, that is nobody's business but the program's. */
+static inline void
+aio_epollset_doubt(struct aio_slot *slot)
+{
+	slot->flags |= AIO_SLOT_UNSURE;
+	if (slot->ep_trust >= AIO_TRUST_COST)
+		slot->ep_trust -= AIO_TRUST_COST - 1;
+}
 
 /* settle() for a slot with ep_want 0. */
 void aio_epollset_leave(struct aio_epollset *es, struct aio_slot *slot);

@@ -177,7 +177,7 @@ reconsider(struct aio_combined *c, struct aio_slot *slot)
 {
 	if (slot->ep_have == 0)
 		return 0;
-	slot->flags |= AIO_SLOT_UNSURE;
+	aio_epollset_doubt(slot);
 	return note(c, slot);
 }
 

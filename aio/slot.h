@@ -61,7 +61,6 @@ enum aio_fd_kind {
 #define AIO_SLOT_RECALL  0x04u /* epoll must be told, whatever we believe */
 #define AIO_SLOT_UNSURE  0x08u /* the registration may be another file's */
 #define AIO_SLOT_SAME    0x10u /* the last fresh interest met the same file */
-#define AIO_SLOT_SUSPECT 0x20u /* reported under a generation long gone */
 #define AIO_SLOT_COUNTED 0x40u /* epoll holds interest of it */
 #define AIO_SLOT_DEAD    0x80u /* closed under a standing interest */
 
@@ -82,10 +81,9 @@ struct aio_slot {
 	 * the bits go. */
 	uint8_t streak_in : 3;
 	uint8_t streak_out : 3;
-	uint8_t glance : 2;      /* enum aio_glance_state */
-	uint16_t found : 2;      /* by a glance, not yet handed out */
-	uint16_t ep_trust : 5;   /* settlings that left it unconfirmed */
-	uint16_t ep_suspect : 9; /* generation of the last such report */
+	uint8_t glance : 2; /* enum aio_glance_state */
+	uint8_t found : 2;  /* by a glance, not yet handed out */
+	uint8_t ep_trust;   /* how much it was left unconfirmed (epollset.c) */
 };
 
 _Static_assert(sizeof(struct aio_slot) == 20, "three descriptors a cache line");

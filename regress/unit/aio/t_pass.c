@@ -196,6 +196,35 @@ test_one_shot_in_epoll(void **state)
 	close_fds();
 }
 
+/* The same of a caller who says that he goes on: confirmed still less often,
+ * but confirmed. */
+static void
+test_going_on_in_epoll(void **state)
+{
+	struct aio_backend *b = open_with(AIO_POLICY_NEVER);
+	unsigned events = 0;
+
+	make_fds();
+	for (int i = 0; i < FDS; i++) {
+		want(b, fds[i][0], AIO_READ | AIO_FRESH);
+		put(fds[i][1], 1);
+	}
+	pass(b, 0, fds[0][0]);
+	forget_counts();
+	for (int round = 0; round < 400; round++) {
+		struct aio_ready got[FDS + 1];
+		size_t k = pass_all(b, 0, got, FDS + 1, FDS + 1);
+
+		for (size_t i = 0; i < k; i++)
+			want(b, got[i].fd, AIO_READ | AIO_AGAIN);
+		events += (unsigned)k;
+	}
+	assert_true(events >= 400u * FDS / 2);
+	assert_in_range(n.ctl, FDS, events / 100);
+	b->ops->close(b);
+	close_fds();
+}
+
 /* ... and an exchanged file is found out before the set sleeps. */
 static void
 test_exchanged_file(void **state)
@@ -251,6 +280,60 @@ test_phantom(void **state)
 	want(b, fds[0][0], AIO_READ | AIO_FRESH);
 	hear(b, fds[0][0], AIO_READ);
 	b->ops->close(b);
+	close_fds();
+}
+
+/* The file of FD is let go of and has another under its number, when a report
+ * of the first is fetched already. */
+static void
+exchange_when_reported(struct aio_backend *b, int fd[2])
+{
+	static const struct timespec no_time;
+
+	want(b, fd[0], AIO_READ | AIO_FRESH);
+	put(fd[1], 1);
+	b->ops->prepare(b);
+	assert_int_equal(b->ops->sleep(b, &no_time), 0);
+	want(b, fd[0], 0);
+	close(fd[0]);
+	close(fd[1]);
+	make_pair(fd);
+	want(b, fd[0], AIO_READ | AIO_FRESH);
+}
+
+/* One such report is no phantom; and that one was there does not hide a phantom
+ * for ever. */
+static void
+test_phantom_after_suspect(void **state)
+{
+	struct aio_backend *b = open_with(AIO_POLICY_NEVER);
+	struct aio_stats stats = {0};
+	struct aio_ready got[2];
+	int twin;
+
+	make_fds();
+	exchange_when_reported(b, fds[0]);
+	assert_int_equal(b->ops->collect(b, got, 2), 0);
+	exchange_when_reported(b, fds[1]);
+	assert_int_equal(b->ops->collect(b, got, 2), 0);
+	want(b, fds[2][0], AIO_READ | AIO_FRESH);
+	hear_nothing(b, fds[2][0]);
+	b->ops->stats(b, &stats);
+	assert_int_equal(stats.epoll_stale, 2);
+	assert_int_equal(stats.epoll_rebuilds, 0);
+	want(b, fds[2][0], 0);
+	twin = dup(fds[2][0]);
+	close(fds[2][0]);
+	put(fds[2][1], 1);
+	for (int i = 0; i < 200; i++)
+		hear_nothing(b, fds[2][0]);
+	memset(&stats, 0, sizeof(stats));
+	b->ops->stats(b, &stats);
+	assert_int_equal(stats.epoll_rebuilds, 1);
+	assert_true(stats.epoll_stale < 100);
+	b->ops->close(b);
+	close(twin);
+	fds[2][0] = fds[2][1];
 	close_fds();
 }
 
@@ -539,8 +622,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_idle_churn_in_epoll),
 	    cmocka_unit_test(test_one_shot_in_epoll),
+	    cmocka_unit_test(test_going_on_in_epoll),
 	    cmocka_unit_test(test_exchanged_file),
 	    cmocka_unit_test(test_phantom),
+	    cmocka_unit_test(test_phantom_after_suspect),
 	    cmocka_unit_test(test_without_pwait2),
 	    cmocka_unit_test(test_new_descriptors_in_aio),
 	    cmocka_unit_test(test_release),
