@@ -4,6 +4,8 @@
  * - A poll holds its file open, whatever happens to the number. After a cancel
  *   it still does until the completion comes: so we wait for that, blocked in
  *   the kernel (spinning keeps the worker that does it off the processor).
+ *   The worker tells of it just before it lets go of the file; if it loses the
+ *   processor there the file stays a little longer, which nothing would show.
  * - io_cancel() answers EINPROGRESS for success, and EINVAL for a poll that has
  *   just completed: its completion is in the ring, or will be in a moment.
  * - A pending poll's result is the waker's key, with bits nobody asked for.

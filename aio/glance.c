@@ -94,9 +94,9 @@ aio_glance_look(
 		const unsigned cond =
 		    p->events == POLLIN ? AIO_READ : AIO_WRITE;
 
-		slot->found = aio_conds_from_poll(
-				  (uint32_t)(uint16_t)p->revents, cond) &
-			      3u;
+		slot->found =
+		    aio_conds_from_poll((uint32_t)(uint16_t)p->revents, cond) &
+		    3u;
 		if (cond == AIO_READ)
 			learn(g, slot->found != 0);
 		if (slot->found != 0)

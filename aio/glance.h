@@ -1,9 +1,9 @@
 /* A glance before watching: most who ask to hear of write-readiness could write
  * at once, and many a new connection has brought its request along. One poll(2)
  * for all of a pass costs 0.3 us and 30 to 60 ns for each; a registration in
- * epoll and its removal 1.2 us, a poll in flight 0.5 us. So write-readiness that
- * is wanted anew, and new readers as long as they tend to have something, are
- * first looked at, and go to one of the halves only if nothing is found. */
+ * epoll and its removal 1.2 us, a poll in flight 0.5 us. So write-readiness
+ * that is wanted anew, and new readers as long as they tend to have something,
+ * are first looked at, and go to one of the halves only if nothing is found. */
 #ifndef AIO_GLANCE_H
 #define AIO_GLANCE_H
 

@@ -104,8 +104,8 @@ is_writer_to_look_at(const struct aio_slot *slot)
 	       !aio_policy_is_standing(slot, AIO_DIR_OUT);
 }
 
-/* A new one that AIO would get: a connection's request often comes with it. (One
- * that epoll gets is registered when it comes.) */
+/* A new one that AIO would get: a connection's request often comes with it.
+ * (One that epoll gets is registered when it comes.) */
 static bool
 is_reader_to_look_at(const struct aio_slot *slot)
 {

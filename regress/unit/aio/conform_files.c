@@ -40,9 +40,11 @@ withdraw_then_close(struct conform *c)
 		watch(c, p[0], p[1], AIO_READ, round / WAYS % WAYS);
 		want(c->b, s[0], 0);
 		close(s[0]);
+		assert_gone(s[1]);
 		assert_int_equal(peek(s[1]), 0);
 		want(c->b, p[0], 0);
 		close(p[0]);
+		assert_gone(p[1]);
 		assert_int_equal(write(p[1], "", 1), -1);
 		assert_int_equal(errno, EPIPE);
 		close(s[1]);
@@ -73,6 +75,8 @@ withdraw_writer_then_close(struct conform *c)
 		close(s[0]);
 		take(p[0]);
 		take(s[1]);
+		assert_gone(p[0]);
+		assert_gone(s[1]);
 		assert_int_equal(peek(p[0]), 0);
 		assert_int_equal(peek(s[1]), 0);
 		close(p[0]);
@@ -192,6 +196,7 @@ duplicates(struct conform *c)
 		want(c->b, fd, 0);
 		take(fd);
 		close(fd);
+		assert_gone(s[1]);
 		assert_int_equal(peek(s[1]), 0);
 		close(s[1]);
 	}
@@ -247,7 +252,8 @@ exchanged_while_unwatched(struct conform *c)
 		move_to(t[0], fd);
 		want(c->b, fd, AIO_READ | (round & 16 ? AIO_FRESH : 0));
 		hear_nothing(c->b, fd);
-		assert_int_equal(peek(s[1]), 0); /* the old file is gone */
+		assert_gone(s[1]); /* the old file */
+		assert_int_equal(peek(s[1]), 0);
 		put(t[1], 1);
 		hear(c->b, fd, AIO_READ);
 		hear(c->b, fd, AIO_READ);
@@ -302,6 +308,7 @@ numbers_used_again(struct conform *c)
 		want(c->b, fd, 0);
 		take(fd);
 		close(fd);
+		assert_gone(s[1]);
 		assert_int_equal(peek(s[1]), 0);
 		close(s[1]);
 	}

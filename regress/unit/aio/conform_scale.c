@@ -180,6 +180,7 @@ close_with_much_in_flight(struct conform *c)
 		for (i = 0; i < NR; i++) {
 			take(fds[i]);
 			close(fds[i]);
+			assert_gone(peers[i]);
 			assert_int_equal(peek(peers[i]), 0);
 			close(peers[i]);
 		}

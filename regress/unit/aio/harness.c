@@ -131,6 +131,24 @@ peek(int fd)
 	return n < 0 ? -errno : (int)n;
 }
 
+/* The kernel tells that a cancelled poll has ended before its worker lets go of
+ * the file. That worker may lose the processor in between: close() was late
+ * once in 1.7 million times that a pipe was polled, cancelled, waited for and
+ * closed, by 9 ms. Whoever looks at /proc/PID/fd makes it late, too. */
+void
+assert_gone(int fd)
+{
+	enum { LATE_MAX = 2 };
+	static int n_late;
+	struct pollfd p = {.fd = fd};
+
+	assert_true(poll(&p, 1, 0) >= 0);
+	if (p.revents & (POLLERR | POLLHUP))
+		return;
+	assert_true(++n_late <= LATE_MAX);
+	assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+}
+
 size_t
 pass_all(struct aio_backend *b, int timeout_ms, struct aio_ready *out,
     size_t cap, size_t batch)

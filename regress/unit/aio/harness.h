@@ -36,6 +36,10 @@ void fill(int fd);            /* writes until it would block */
 /* What recv() or read() says at once: 0 is end of file, -errno an error. */
 int peek(int fd);
 
+/* FD's peer, closed after it was withdrawn, is gone: at once, but for a few of
+ * all calls (see there). */
+void assert_gone(int fd);
+
 /* One pass of at most TIMEOUT_MS (negative: for ever); OR of what FD got. */
 unsigned pass(struct aio_backend *b, int timeout_ms, int fd);
 /* The same, all results, at most CAP; collects by batches of BATCH. */

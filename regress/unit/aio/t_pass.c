@@ -401,10 +401,12 @@ test_release(void **state)
 		want(b, fd[i % 2], 0);
 		if (i % 2) {
 			close(fd[1]);
+			assert_gone(fd[0]);
 			assert_int_equal(peek(fd[0]), 0);
 			close(fd[0]);
 		} else {
 			close(fd[0]);
+			assert_gone(fd[1]);
 			assert_int_equal(write(fd[1], "x", 1), -1);
 			assert_int_equal(errno, EPIPE);
 			close(fd[1]);
@@ -428,6 +430,7 @@ test_release_all(void **state)
 	assert_int_equal(n.cancel, FDS);
 	for (int i = 0; i < FDS; i++) {
 		close(fds[i][0]);
+		assert_gone(fds[i][1]);
 		assert_int_equal(peek(fds[i][1]), 0);
 		close(fds[i][1]);
 	}

@@ -158,8 +158,8 @@ wait_for_an_answer(struct env *env, int former)
 {
 	const struct timespec ms = {0, 1000000};
 
-	while (!atomic_load(&env->stopping) &&
-	       atomic_load(&env->calls) == former)
+	while (
+	    !atomic_load(&env->stopping) && atomic_load(&env->calls) == former)
 		nanosleep(&ms, NULL);
 }
 
