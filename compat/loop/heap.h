@@ -37,6 +37,7 @@ struct min_heap {
 
 /* To look through more that are in no order would take long. */
 #define MIN_HEAP_NEW_MAX 16384
+#define MIN_HEAP_ADMITS  64 /* so many go then into the heap */
 
 #define MIN_HEAP_MAX_SEC (INT64_MAX / 1000000 - 1)
 
@@ -195,13 +196,18 @@ min_heap_append_(struct min_heap *h, struct event *e, int64_t key)
 	h->n_new++;
 }
 
-/* Where it costs less; there is room. */
+/* Behind the heap, as long as not too many are; there is room. */
 static inline void
 min_heap_put_(struct min_heap *h, struct event *e, int64_t key)
 {
+	unsigned i;
+
 	min_heap_append_(h, e, key);
-	if (h->n_new > MIN_HEAP_NEW_MAX)
-		min_heap_admit_(h, min_heap_size_(h) - 1);
+	if (h->n_new <= MIN_HEAP_NEW_MAX)
+		return;
+	/* The first of them are where the heap ends: nothing is moved. */
+	for (i = 0; i < MIN_HEAP_ADMITS; i++)
+		min_heap_admit_(h, h->n);
 }
 
 /* 0, or -1 if memory is short. */
