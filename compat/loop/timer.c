@@ -104,22 +104,19 @@ in_common_queue(const struct event_base *base, const struct event *ev)
 	return ev_common_is_(base, &ev->ev_timeout);
 }
 
-/* TV from now, or TV itself; keeps the bits that mark a common timeout. */
+/* TV from now; keeps the bits that mark a common timeout. */
 static struct timeval
-time_of(struct event_base *base, const struct timeval *tv, bool absolute)
+time_of(struct event_base *base, const struct timeval *tv, bool common)
 {
 	struct timeval plain = *tv, at;
-	int64_t us;
 	long bits = 0;
 
-	if (absolute)
-		return *tv;
-	if (ev_common_is_(base, tv)) {
+	if (common) {
 		bits = tv->tv_usec & ~(long)EV_COMMON_USEC_MASK;
 		plain.tv_usec &= EV_COMMON_USEC_MASK;
 	}
-	us = ev_us_add_(ev_now_us_(base), min_heap_key_(&plain));
-	at = ev_timeval_of_us_(us);
+	at = ev_timeval_of_us_(
+	    ev_us_add_(ev_now_us_(base), min_heap_key_(&plain)));
 	at.tv_usec |= bits;
 	return at;
 }
@@ -137,9 +134,9 @@ bool
 ev_timer_set_(struct event_base *base, struct event *ev,
     const struct timeval *tv, bool absolute)
 {
-	struct timeval at = time_of(base, tv, absolute);
-	bool common = ev_common_is_(base, &at);
-	int64_t first = min_heap_first_(&base->timers);
+	bool common = ev_common_is_(base, tv);
+	struct timeval at = absolute ? *tv : time_of(base, tv, common);
+	int64_t first = base->asleep ? min_heap_first_(&base->timers) : 0;
 
 	if ((ev->ev_flags & EVLIST_TIMEOUT) && !common &&
 	    !in_common_queue(base, ev)) {
@@ -159,7 +156,7 @@ ev_timer_set_(struct event_base *base, struct event *ev,
 	}
 	/* A loop that sleeps in another thread has to wake for an earlier
 	 * first one; if that was pushed back it wakes in vain, once. */
-	return min_heap_first_(&base->timers) < first;
+	return base->asleep && min_heap_first_(&base->timers) < first;
 }
 
 void
@@ -216,7 +213,7 @@ ev_timer_expired_(struct event_base *base, struct event *ev)
 	    !(ev->ev_events & EV_SIGNAL)) {
 		/* A timer, or alone in the end: most by far. */
 		ev->ev_res = EV_TIMEOUT;
-		ev_callback_activate_nolock_(base, &ev->ev_evcallback);
+		ev_queue_put_(base, &ev->ev_evcallback);
 		return;
 	}
 	if ((ev->ev_flags & EVLIST_INSERTED) &&
