@@ -192,10 +192,9 @@ begin(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	return rc;
 }
 
-int
-aio_interest_set(struct aio_backend *b, int fd, unsigned mask)
+static __attribute__((noinline)) int
+set(struct aio_combined *c, int fd, unsigned mask)
 {
-	struct aio_combined *c = aio_combined_of(b);
 	unsigned want = mask & (AIO_COND | AIO_EDGE);
 	struct aio_slot *slot;
 	int rc = aio_combined_check_fork(c);
@@ -215,7 +214,19 @@ aio_interest_set(struct aio_backend *b, int fd, unsigned mask)
 		return -ENOMEM;
 	if ((mask & AIO_FRESH) || slot->kind == AIO_KIND_UNKNOWN)
 		return begin(c, slot, want);
-	if (slot->want != want)
-		return change(c, slot, want);
-	return mask & AIO_AGAIN ? reconsider(c, slot) : 0;
+	/* The same, after a fork: all will be told anew. */
+	return slot->want != want ? change(c, slot, want) : 0;
+}
+
+int
+aio_interest_set(struct aio_backend *b, int fd, unsigned mask)
+{
+	struct aio_combined *c = aio_combined_of(b);
+	struct aio_slot *slot = aio_slots_find(&c->slots, fd);
+
+	/* A reader that goes on, in the same process: most by far. */
+	if (slot != NULL && mask == (slot->want | AIO_AGAIN) &&
+	    c->forks == aio_fork_count())
+		return reconsider(c, slot);
+	return set(c, fd, mask);
 }

@@ -129,19 +129,12 @@ glance_at(struct aio_combined *c, struct aio_slot *slot, unsigned homeless)
 }
 
 /* Finds a home for what is wanted and not yet watched. */
-static void
-place(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
+static __attribute__((noinline)) void
+find_home(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
 {
-	unsigned homeless;
-
-	/* Most of a busy loop: it went and is back where it was. */
-	if (slot->ep_home == slot->want) {
-		slot->ep_want = slot->want;
-		return;
-	}
-	homeless = slot->want & AIO_COND &
-		   ~(unsigned)(slot->armed | slot->ep_home) &
-		   ~aio_slots_ready(&c->slots, slot);
+	unsigned homeless = slot->want & AIO_COND &
+			    ~(unsigned)(slot->armed | slot->ep_home) &
+			    ~aio_slots_ready(&c->slots, slot);
 	homeless &= ~glance_at(c, slot, homeless);
 	if (slot->want & AIO_EDGE)
 		slot->ep_home |= slot->want & AIO_COND & 7u;
@@ -153,8 +146,18 @@ place(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
 		slot->ep_want |= slot->want & AIO_EDGE;
 }
 
+/* Not inlined above: most of a busy loop went and is back where it was. */
+static inline void
+place(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
+{
+	if (slot->ep_home == slot->want)
+		slot->ep_want = slot->want;
+	else
+		find_home(c, slot, how);
+}
+
 /* 1: left unconfirmed. 0, or -errno. */
-static int
+static inline int
 settle(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
 {
 	int rc;

@@ -521,6 +521,24 @@ fork_without_descriptors(void **state)
 	b->ops->close(b);
 }
 
+/* Going on is no reason to overlook that all has to be watched anew. */
+static void
+going_on_after_fork(void **state)
+{
+	struct aio_backend *b = open_policy(AIO_POLICY_NEVER);
+
+	want(b, fd[0], AIO_READ | AIO_FRESH);
+	put(fd[1], 1);
+	hear(b, fd[0], AIO_READ);
+	take(fd[0]);
+	++aio_forks; /* as in a child */
+	want(b, fd[0], AIO_READ | AIO_AGAIN);
+	hear_nothing(b, fd[0]);
+	put(fd[1], 1);
+	hear(b, fd[0], AIO_READ);
+	b->ops->close(b);
+}
+
 static void *
 no_realloc(void *p, size_t len)
 {
@@ -637,6 +655,7 @@ main(void)
 	    CASE(sleeps_of_all_lengths),
 	    CASE(late_cure),
 	    CASE(fork_without_descriptors),
+	    CASE(going_on_after_fork),
 	    CASE(retries_soon),
 	    CASE(many_reports),
 	    CASE(tables),
