@@ -476,7 +476,10 @@ ev_signal_seen_(struct event_base *base)
 	/* Edges need no reading; a level would stay. */
 	if (ev_fdmap_own_is_level_(base, base->sig.ev_signal_pair[0]))
 		(void)!read(atomic_load(&s->inbox->fd), &count, sizeof(count));
-	ev_callback_activate_nolock_(base, &s->collector);
+	/* An edge of the past is reported once more when epoll's set is built
+	 * anew. Nobody rang: what callbacks raise waits for its own edge. */
+	if (atomic_load(&s->inbox->rung))
+		ev_callback_activate_nolock_(base, &s->collector);
 }
 
 int

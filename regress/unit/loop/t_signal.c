@@ -370,6 +370,60 @@ a_full_eventfd_loses_nothing(void **state)
 	on_every_kind(full_eventfd);
 }
 
+static void
+raising(evutil_socket_t fd, short what, void *arg)
+{
+	raise(SIGUSR1);
+}
+
+static void
+nothing(evutil_socket_t fd, short what, void *arg)
+{
+}
+
+/* A ready file lives on that was closed while it was watched: epoll reports it
+ * until its set is built anew, which brings the edges of the past back. */
+static void
+phantom(struct event_base *base)
+{
+	struct event *sig = evsignal_new(base, SIGUSR1, count, NULL);
+	struct event *raiser = event_new(base, -1, 0, raising, NULL), *reader;
+	const int once = EVLOOP_ONCE | EVLOOP_NONBLOCK;
+	int fds[2], kept, i;
+
+	assert_int_equal(pipe(fds), 0);
+	reader = event_new(base, fds[0], EV_READ | EV_PERSIST, nothing, NULL);
+	event_add(sig, NULL);
+	event_add(reader, NULL);
+	raise(SIGUSR1);
+	event_base_loop(base, once);
+	kept = dup(fds[0]);
+	assert_true(kept >= 0);
+	event_free(reader);
+	close(fds[0]);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	for (i = 0; i < 6; i++) {
+		calls = 0;
+		event_active(raiser, EV_READ, 1);
+		event_base_loop(base, once);
+		assert_int_equal(calls, 0);
+		event_base_loop(base, once);
+		assert_int_equal(calls, 1);
+	}
+	event_free(raiser);
+	event_free(sig);
+	close(kept);
+	close(fds[1]);
+}
+
+/* What a callback raises is told of in the next pass, as all that becomes ready
+ * while callbacks run. */
+static void
+a_signal_waits_for_the_next_pass(void **state)
+{
+	on_every_kind(phantom);
+}
+
 int
 main(void)
 {
@@ -383,6 +437,7 @@ main(void)
 	    cmocka_unit_test(signals_come_behind_descriptors),
 	    cmocka_unit_test(an_interrupted_write_loses_nothing),
 	    cmocka_unit_test(a_full_eventfd_loses_nothing),
+	    cmocka_unit_test(a_signal_waits_for_the_next_pass),
 	};
 
 	return cmocka_run_group_tests_name("loop signals", tests, NULL, NULL);
