@@ -74,6 +74,7 @@ event_make(unsigned i)
 void
 event_drop(unsigned i)
 {
+	forget_common(&w[i]);
 	if (w[i].ev == &w[i].embedded)
 		(void)event_del(w[i].ev);
 	else
@@ -123,6 +124,8 @@ op_add(unsigned i)
 		tv = common_far;
 	else if (which >= 4)
 		tv = due_at_once(e);
+	if (tv != NULL)
+		forget_common(e);
 	tell(" add %u/%u %d", i, which, event_add(e->ev, tv));
 }
 
@@ -131,6 +134,7 @@ op_del(unsigned i)
 {
 	if (in_signal && w[i].kind == ON_SIGNAL)
 		return;
+	forget_common(&w[i]);
 	tell(" del %u %d", i,
 	    rnd(2) == 0 ? event_del(w[i].ev) : event_del_noblock(w[i].ev));
 }
@@ -166,7 +170,10 @@ op_pending(unsigned i)
 	int got = event_pending(w[i].ev, EV_TIMEOUT | EV_READ, &tv);
 
 	tell(" pending %u %x", i, (unsigned)got);
-	if ((got & EV_TIMEOUT) == 0 || tv.tv_sec == -1)
+	/* Where event_active() said EV_TIMEOUT and none is waited for, the time
+	 * is what was last in the event's memory, before event_new() even. */
+	if ((w[i].ev->ev_evcallback.evcb_flags & EVLIST_TIMEOUT) == 0 ||
+	    (got & EV_TIMEOUT) == 0 || tv.tv_sec == -1)
 		return;
 	(void)evutil_gettimeofday(&now, NULL);
 	tell(" %s", tv.tv_sec - now.tv_sec > 5000 ? "far" : "zero");
@@ -178,6 +185,7 @@ op_remove_timer(unsigned i)
 	/* libevent takes a signal's count for the timeout it forgets. */
 	if (w[i].kind == ON_SIGNAL)
 		return;
+	forget_common(&w[i]);
 	tell(" remove_timer %u %d", i, event_remove_timer(w[i].ev));
 }
 

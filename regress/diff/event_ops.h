@@ -100,6 +100,8 @@ void op_bad_fd(unsigned i);
 
 /* event_base_ops.c: the base */
 void base_make(void);
+/* Before E gives its timeout up. */
+void forget_common(const struct watched *e);
 void op_loop(unsigned i);
 void op_renew(unsigned i);
 void op_raise(unsigned i);
