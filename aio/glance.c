@@ -72,8 +72,8 @@ aio_glance_note(struct aio_glance *g, struct aio_slot *slot, unsigned cond)
 	}
 	if (g->off || (cond == AIO_READ && !is_lucky(g)) || !has_room(g))
 		return 0;
-	g->fds[g->count++] = (struct pollfd){
-	    .fd = slot->fd, .events = (short)aio_conds_to_poll(cond)};
+	g->fds[g->count++] = (struct pollfd){.fd = slot->fd,
+	    .events = (short)aio_conds_to_poll(aio_slot_asked(slot, cond))};
 	return cond;
 }
 
@@ -91,12 +91,12 @@ aio_glance_look(
 	for (; g->asked < g->count; g->asked++) {
 		const struct pollfd *p = &g->fds[g->asked];
 		struct aio_slot *slot = aio_slots_at(s, p->fd);
-		const unsigned cond =
-		    p->events == POLLIN ? AIO_READ : AIO_WRITE;
+		const unsigned cond = p->events & POLLIN ? AIO_READ : AIO_WRITE;
 
 		slot->found =
-		    aio_conds_from_poll((uint32_t)(uint16_t)p->revents, cond) &
-		    3u;
+		    aio_conds_from_poll((uint32_t)(uint16_t)p->revents,
+			aio_slot_asked(slot, cond)) &
+		    cond & 3u;
 		if (cond == AIO_READ)
 			learn(g, slot->found != 0);
 		if (slot->found != 0)

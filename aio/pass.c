@@ -44,9 +44,11 @@ keep_what_holds(struct aio_combined *c, struct pollfd *fds,
 		return; /* cannot be asked: believe */
 	for (unsigned i = 0; i < n; i++) {
 		struct aio_slot *slot = slots[i];
+		unsigned ready = aio_slots_completed(&c->slots, slot);
 		unsigned still =
 		    aio_conds_from_poll((uint32_t)(uint16_t)fds[i].revents,
-			aio_slots_completed(&c->slots, slot));
+			aio_slot_asked(slot, ready)) &
+		    ready;
 
 		aio_slots_own_polls(&c->slots, slot)->ready = (uint8_t)still;
 		if (still == 0)
@@ -76,7 +78,8 @@ recheck_completed(struct aio_combined *c)
 			continue;
 		slots[n] = slot;
 		fds[n].fd = slot->fd;
-		fds[n].events = (short)aio_conds_to_poll(ready);
+		fds[n].events =
+		    (short)aio_conds_to_poll(aio_slot_asked(slot, ready));
 		fds[n].revents = 0;
 		if (++n == RECHECK_MAX) {
 			keep_what_holds(c, fds, slots, n);

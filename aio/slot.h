@@ -292,6 +292,14 @@ aio_direction_conds(enum aio_direction dir)
 	return dir == AIO_DIR_IN ? AIO_READ | AIO_CLOSED : AIO_WRITE;
 }
 
+/* What a poll(2) for CONDS has to ask for, and its answer is to be read for: a
+ * hang-up is told otherwise where the end of the stream is wanted, too. */
+static inline unsigned
+aio_slot_asked(const struct aio_slot *slot, unsigned conds)
+{
+	return conds | (slot->want & AIO_CLOSED);
+}
+
 /* Between conditions and the kernel's poll bits. A result is of AIO_COND and
  * of WANT; both halves speak libevent's dialect (see slot.c). */
 static inline uint32_t

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "aio/combined.h"
@@ -213,6 +214,26 @@ test_grown_meanwhile(void **state)
 	close(fds[0][1]);
 	hear(b, fds[0][0], AIO_CLOSED);
 	fds[0][1] = dup(fds[1][1]);
+}
+
+/* A hang-up is as good as room to write, but not where the end of the stream is
+ * asked for. */
+static void
+test_hang_up(void **state)
+{
+	open_with(AIO_POLICY_NEVER, false);
+	fill(fds[0][0]);
+	assert_int_equal(shutdown(fds[0][0], SHUT_WR), 0);
+	assert_int_equal(shutdown(fds[0][1], SHUT_WR), 0);
+	want(b, fds[0][0], AIO_READ | AIO_WRITE | AIO_CLOSED);
+	forget_counts();
+	hear(b, fds[0][0], AIO_READ | AIO_CLOSED);
+	assert_int_equal(n_poll, 1);
+	hear(b, fds[0][0], AIO_READ | AIO_CLOSED);
+	want(b, fds[0][0], AIO_READ);
+	hear(b, fds[0][0], AIO_READ);
+	want(b, fds[0][0], AIO_READ | AIO_WRITE);
+	hear(b, fds[0][0], AIO_READ | AIO_WRITE);
 }
 
 /* Beside a reader that AIO has: no call for the writer but the look. */
@@ -469,6 +490,7 @@ main(void)
 	    cmocka_unit_test_teardown(test_withdrawn_or_exchanged, close_all),
 	    cmocka_unit_test_teardown(test_where_not, close_all),
 	    cmocka_unit_test_teardown(test_peer_gone, close_all),
+	    cmocka_unit_test_teardown(test_hang_up, close_all),
 	    cmocka_unit_test_teardown(test_cannot_look, close_all),
 	    cmocka_unit_test_teardown(test_grown_meanwhile, close_all),
 	    cmocka_unit_test_teardown(test_beside_a_poll, close_all),

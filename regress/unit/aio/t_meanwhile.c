@@ -172,6 +172,27 @@ reader_joins_closed(void **state)
 	hear(b, one[0], AIO_CLOSED);
 }
 
+/* A writer's poll tells of a hang-up, but not that it is the end of the stream,
+ * too: where that is asked for there is no room to write. */
+static void
+hang_up_beside_closed(void **state)
+{
+	open_readers(false);
+	want(b, one[0], 0);
+	want(b, one[0], AIO_CLOSED | AIO_FRESH);
+	hear_nothing(b, one[0]);
+	fill(one[0]);
+	want(b, one[0], AIO_CLOSED | AIO_WRITE);
+	hear_nothing(b, one[0]);
+	assert_int_equal(stats().in_flight, 3);
+	assert_int_equal(shutdown(one[0], SHUT_WR), 0);
+	assert_int_equal(shutdown(one[1], SHUT_WR), 0);
+	for (int i = 0; i < 5; i++)
+		hear(b, one[0], AIO_CLOSED);
+	want(b, one[0], AIO_WRITE);
+	hear(b, one[0], AIO_WRITE);
+}
+
 /* While a thread sleeps, AIO refuses what comes: epoll has it before set()
  * returns, and wakes the sleeper. */
 static void
@@ -253,6 +274,7 @@ main(void)
 	    CASE(one_at_a_time),
 	    CASE(both_directions),
 	    CASE(reader_joins_closed),
+	    CASE(hang_up_beside_closed),
 	    CASE(refused_during_sleep),
 	    CASE(becomes_edge_triggered),
 	    CASE(lets_workers_in),

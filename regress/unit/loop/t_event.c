@@ -404,6 +404,90 @@ an_edge_is_reported_to_who_asks_anew(void **state)
 	on_every_kind(edge_again);
 }
 
+static void
+note_what(evutil_socket_t fd, short what, void *arg)
+{
+	*(short *)arg |= what;
+}
+
+/* Of a pair whose first end has no room to write. */
+static void
+full_pair(int pair[2])
+{
+	static const char bytes[4096];
+
+	assert_int_equal(evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	evutil_make_socket_nonblocking(pair[0]);
+	while (write(pair[0], bytes, sizeof(bytes)) > 0)
+		continue;
+}
+
+static void
+hang_up(const int pair[2])
+{
+	shutdown(pair[0], SHUT_WR);
+	shutdown(pair[1], SHUT_WR);
+}
+
+/* What three waits tell events for FIRST and, added after one in vain, for
+ * THEN. Both were watched once before. */
+static void
+told_of_hang_up(struct event_base *base, short first, short then, short what[2])
+{
+	int pair[2], i;
+	struct event *ev[2];
+
+	full_pair(pair);
+	ev[0] = event_new(base, pair[0], first | EV_PERSIST, note_what, what);
+	ev[1] =
+	    event_new(base, pair[0], then | EV_PERSIST, note_what, what + 1);
+	for (i = 0; i < 2; i++)
+		event_add(ev[i], NULL);
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	for (i = 0; i < 2; i++)
+		event_del(ev[i]);
+	event_add(ev[0], NULL);
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	event_add(ev[1], NULL);
+	hang_up(pair);
+	what[0] = what[1] = 0;
+	for (i = 0; i < 3; i++)
+		event_base_loop(base, EVLOOP_ONCE);
+	for (i = 0; i < 2; i++) {
+		event_free(ev[i]);
+		close(pair[i]);
+	}
+}
+
+/* As with libevent on epoll: if somebody asks for the end of the stream, one
+ * that hung up is writable as long as there is room. */
+static void
+hang_up_with_closed(struct event_base *base)
+{
+	short what[2];
+
+	if (strcmp(event_base_get_method(base), "epoll") != 0)
+		return;
+	told_of_hang_up(base, EV_CLOSED, EV_WRITE, what);
+	assert_int_equal(what[0], EV_CLOSED);
+	assert_int_equal(what[1], 0);
+	told_of_hang_up(base, EV_CLOSED, EV_READ | EV_WRITE, what);
+	assert_int_equal(what[0], EV_CLOSED);
+	assert_int_equal(what[1], EV_READ);
+	told_of_hang_up(base, EV_READ, EV_READ | EV_WRITE | EV_CLOSED, what);
+	assert_int_equal(what[0], EV_READ);
+	assert_int_equal(what[1], EV_READ | EV_CLOSED);
+	told_of_hang_up(base, EV_READ, EV_WRITE, what);
+	assert_int_equal(what[0], EV_READ);
+	assert_int_equal(what[1], EV_WRITE);
+}
+
+static void
+a_hang_up_is_told_as_what_is_asked_for(void **state)
+{
+	on_every_kind(hang_up_with_closed);
+}
+
 int
 main(void)
 {
@@ -417,6 +501,7 @@ main(void)
 	    cmocka_unit_test(once_is_once),
 	    cmocka_unit_test(legacy_calls_use_the_current_base),
 	    cmocka_unit_test(an_edge_is_reported_to_who_asks_anew),
+	    cmocka_unit_test(a_hang_up_is_told_as_what_is_asked_for),
 	};
 
 	return cmocka_run_group_tests_name("loop events", tests, NULL, NULL);
