@@ -16,8 +16,8 @@
  *
  * Left out, since libevent is wrong there or the result is undefined: closing
  * descriptors that are watched, edges and levels on one descriptor,
- *event_assign() on what is added, freeing a base before its events, more than
- *one base with signals.
+ * event_assign() on what is added, freeing a base before its events, more than
+ * one base with signals.
  */
 #include "event_ops.h"
 
