@@ -111,6 +111,15 @@ due_at_once(const struct watched *e)
 				      : NULL;
 }
 
+/* Active for a timeout and for something else: when it gets another timeout,
+ * libevent forgets both, and ours the first. */
+static int
+is_due_and_more(const struct event *ev)
+{
+	return (ev->ev_evcallback.evcb_flags & EVLIST_ACTIVE) != 0 &&
+	       (ev->ev_res & EV_TIMEOUT) != 0 && ev->ev_res != EV_TIMEOUT;
+}
+
 void
 op_add(unsigned i)
 {
@@ -124,6 +133,8 @@ op_add(unsigned i)
 		tv = common_far;
 	else if (which >= 4)
 		tv = due_at_once(e);
+	if (is_due_and_more(e->ev))
+		tv = NULL;
 	if (tv != NULL)
 		forget_common(e);
 	tell(" add %u/%u %d", i, which, event_add(e->ev, tv));
