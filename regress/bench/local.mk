@@ -3,10 +3,13 @@
 # which ones they run on is said by LD_LIBRARY_PATH.
 EXTRA_DIST += %D%/counts.py %D%/measure.py %D%/plots.py %D%/report.py \
 	%D%/rows.py %D%/run %D%/scaling.py %D%/upstream.py %D%/workloads
-# What README shows; made by run, see there.
+# What README shows, and what it was drawn from; made by run, see there.
 EXTRA_DIST += %D%/results/loops.png %D%/results/loops.svg \
 	%D%/results/ratios.png %D%/results/ratios.svg \
-	%D%/results/results.csv %D%/results/table.md
+	%D%/results/results.csv %D%/results/scaling-once-100.png \
+	%D%/results/scaling-once-100.svg %D%/results/scaling-persistent-100.png \
+	%D%/results/scaling-persistent-100.svg %D%/results/scaling.csv \
+	%D%/results/table.md
 
 bench_common = %D%/bench.c %D%/bench.h
 bench_client = $(bench_common) %D%/client.c %D%/client.h
