@@ -188,7 +188,8 @@ may_trust(struct aio_slot *slot)
 	return !(slot->ep_want & AIO_EDGE) && is_trusted(slot);
 }
 
-/* Not inlined: most of a busy loop needs no call, and saves no register then. */
+/* Not inlined: most of a busy loop needs no call, and saves no register then.
+ */
 static __attribute__((noinline)) int
 settle_by_call(struct aio_epollset *es, struct aio_slot *slot)
 {

@@ -289,11 +289,11 @@ event_add(struct event *ev, const struct timeval *tv)
 		event_warnx("event_add: the event has no base");
 		return -1;
 	}
+	if (base->lock != NULL)
+		return add_locked(base, ev, tv);
 	if (tv != NULL && base->time_cached == EV_TIME_ALONE &&
 	    push_back(base, ev, tv))
 		return 0;
-	if (base->lock != NULL)
-		return add_locked(base, ev, tv);
 	return add(base, ev, tv);
 }
 
