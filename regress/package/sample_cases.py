@@ -11,6 +11,7 @@ import struct
 import subprocess
 import threading
 import time
+from concurrent.futures import Future
 
 from program import INT, PATIENCE_S, TERM, Failure, check
 
@@ -248,11 +249,11 @@ def dns_client(bench):
 
 
 def http_connect(bench):
-    started = []
-    with Site(lambda: bench.look(started[0])) as site:
+    started = Future()  # it may ask before start() is back here
+    with Site(lambda: bench.look(started.result(PATIENCE_S))) as site:
         with bench.start("http-connect", f"http://127.0.0.1:{site.port}",
                          "http://inner.example.com:81/inner") as p:
-            started.append(p)
+            started.set_result(p)
             p.ends()
         check(site.seen == ["CONNECT inner.example.com:81", "GET /inner"],
               f"asked for {site.seen}")
@@ -262,11 +263,12 @@ def http_connect(bench):
 
 
 def https_client(bench):
-    started = []
-    with Site(lambda: bench.look(started[0]), tls_server(bench)) as site:
+    started = Future()  # it may ask before start() is back here
+    with Site(lambda: bench.look(started.result(PATIENCE_S)),
+              tls_server(bench)) as site:
         with bench.start("https-client", "-crt", certificate(bench)[0], "-url",
                          f"https://localhost:{site.port}/some?query") as p:
-            started.append(p)
+            started.set_result(p)
             p.ends()
         check(site.seen == ["GET /some?query"], f"asked for {site.seen}")
         if site.failure:
