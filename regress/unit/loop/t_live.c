@@ -22,19 +22,9 @@
 
 #include "bases.h"
 #include "compat/loop/stats_layout.h"
-#include "regress/unit/support/leave.h"
+#include "regress/unit/support/child.h"
 
 static char dir[64]; /* XDG_RUNTIME_DIR, private */
-
-/* In the children cmocka must not jump; what fails ends them. */
-#define CHECK(what)                                                            \
-	do {                                                                   \
-		if (!(what)) {                                                 \
-			fprintf(                                               \
-			    stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what); \
-			leave(1);                                              \
-		}                                                              \
-	} while (0)
 
 static int
 make_dir(void **state)
