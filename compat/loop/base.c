@@ -91,6 +91,7 @@ event_base_new_with_config(const struct event_config *cfg)
 	base->sig.ev_signal_pair[0] = base->sig.ev_signal_pair[1] = -1;
 	base->th_notify_fd[0] = base->th_notify_fd[1] = -1;
 	base->running_prio = -1;
+	ev_doze_init_(&base->doze);
 	base->flags = ev_config_flags_(cfg);
 	base->limits = cfg != NULL ? cfg->limits : ev_config_no_limits_();
 	ev_fork_watch_();

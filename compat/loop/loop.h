@@ -94,6 +94,25 @@ enum ev_time {
 	EV_TIME_ALONE,  /* and the base has no lock, and debug mode is off */
 };
 
+/* Whether the loop's thread runs. Set with the lock held but for what a dozer
+ * and the one who calls it agree upon: DOZING becomes ASLEEP or CALLED. */
+enum ev_rest {
+	/* It looks at everything once more before it rests. */
+	EV_REST_AWAKE,
+	/* The lock was given back to wait in the kernel: only now need other
+	 * threads wake the loop. */
+	EV_REST_ASLEEP,
+	/* It is about to sleep, but still listens for a call (doze.c). */
+	EV_REST_DOZING,
+	EV_REST_CALLED, /* while it dozed: it will not sleep */
+};
+
+/* When dozing is worth a try; counted in wake-ups. */
+struct ev_doze {
+	unsigned left; /* until the next try */
+	unsigned skip; /* to let pass if that is in vain */
+};
+
 #define EV_READY_AT_ONCE 128
 
 struct event_base {
@@ -155,10 +174,7 @@ struct event_base {
 
 	struct ev_parting parting; /* fdmap.c */
 
-	/* The lock was given back to wait in the kernel: only then need other
-	 * threads wake the loop. Awake, it looks at everything once more before
-	 * it waits. */
-	bool asleep;
+	_Atomic(uint8_t) rest; /* enum ev_rest */
 	/* Wake-ups that are written without the lock (notify.c). */
 	bool notify_held, notify_due;
 	atomic_uint notifiers;
@@ -166,7 +182,8 @@ struct event_base {
 	char pad_[132];      /* th_notify_fd is at 500 */
 	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
 	enum aio_policy policy;
-	int told_trouble;   /* the backend's, as it was last told of */
+	int told_trouble; /* the backend's, as it was last told of */
+	struct ev_doze doze;
 	struct timeval now; /* now_us */
 
 	bool looking;         /* this pass looks and does not wait (run.c) */
@@ -437,13 +454,32 @@ void ev_notify_seen_(struct event_base *base);
 int ev_notify_after_fork_(struct event_base *base);
 void ev_notify_close_(struct event_base *base);
 
-/* Wakes the loop if it sleeps: then it is another thread that asks. */
+static inline bool
+ev_base_rests_(struct event_base *base)
+{
+	return atomic_load_explicit(&base->rest, memory_order_relaxed) !=
+	       EV_REST_AWAKE;
+}
+
+/* Wakes the loop if it rests: then it is another thread that asks. */
 static inline void
 ev_base_notify_if_needed_(struct event_base *base)
 {
-	if (base->asleep)
+	if (ev_base_rests_(base))
 		ev_notify_(base);
 }
+
+/* ---- doze.c */
+void ev_doze_init_(struct ev_doze *doze);
+/* How a loop that has nothing to do rests, for TIMEOUT at the most. */
+enum ev_rest ev_doze_choose_(
+    const struct event_base *base, const struct timespec *timeout);
+/* Dozes, without the lock. True if somebody called, false if it shall sleep. */
+bool ev_doze_(struct event_base *base);
+/* Calls a loop that rests. False if it sleeps, and has to be woken. */
+bool ev_doze_call_(struct event_base *base);
+/* It slept until it was woken. */
+void ev_doze_missed_(struct ev_doze *doze);
 
 /* Makes CB active, which is in no queue. */
 static inline void

@@ -74,7 +74,8 @@ write_one(int fd)
 void
 ev_notify_(struct event_base *base)
 {
-	if (base->th_notify_fd[0] < 0 || base->notify_pending)
+	if (base->th_notify_fd[0] < 0 || base->notify_pending ||
+	    ev_doze_call_(base))
 		return;
 	if (base->notify_held)
 		base->notify_pending = base->notify_due = true;
@@ -106,6 +107,7 @@ ev_notify_seen_(struct event_base *base)
 	uint64_t count;
 
 	base->wakeups++;
+	ev_doze_missed_(&base->doze);
 	base->notify_pending = false;
 	if (ev_fdmap_own_is_level_(base, base->th_notify_fd[0]))
 		(void)!read(base->th_notify_fd[0], &count, sizeof(count));
@@ -118,7 +120,7 @@ ev_notify_after_fork_(struct event_base *base)
 		return 0;
 	/* The parent's: our writes would wake it, its threads are not here. */
 	atomic_store(&base->notifiers, 0);
-	base->asleep = false;
+	base->rest = EV_REST_AWAKE;
 	ev_notify_close_(base);
 	base->notify_pending = false;
 	return open_fd(base);

@@ -26,6 +26,12 @@ fail(const struct aio_backend *b, int err)
 	return -1;
 }
 
+static inline void
+set_rest(struct event_base *base, enum ev_rest rest)
+{
+	atomic_store_explicit(&base->rest, (uint8_t)rest, memory_order_relaxed);
+}
+
 static inline int
 collect(struct event_base *base)
 {
@@ -44,6 +50,8 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 {
 	static const struct timespec zero = {0, 0};
 	struct aio_backend *b = base->backend;
+	enum ev_rest rest = EV_REST_AWAKE;
+	bool called;
 	int r;
 
 	base->passes++;
@@ -57,12 +65,15 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 		ev_report_pass_(base);
 	if (r > 0)
 		timeout = &zero;
-	base->asleep =
-	    timeout == NULL || timeout->tv_sec != 0 || timeout->tv_nsec != 0;
+	if (timeout == NULL || timeout->tv_sec != 0 || timeout->tv_nsec != 0)
+		rest = ev_doze_choose_(base, timeout);
+	set_rest(base, rest);
 	ev_unlock(base->lock);
-	r = b->ops->sleep(b, timeout);
+	called = rest == EV_REST_DOZING && ev_doze_(base);
+	r = b->ops->sleep(b, called ? &zero : timeout);
 	ev_lock(base->lock);
-	base->asleep = false;
+	set_rest(base, EV_REST_AWAKE);
+	base->wakeups += called;
 	if (r >= 0)
 		r = collect(base);
 	return r < 0 ? fail(b, r) : 0;

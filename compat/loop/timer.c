@@ -136,7 +136,8 @@ ev_timer_set_(struct event_base *base, struct event *ev,
 {
 	bool common = ev_common_is_(base, tv);
 	struct timeval at = absolute ? *tv : time_of(base, tv, common);
-	int64_t first = base->asleep ? min_heap_first_(&base->timers) : 0;
+	int64_t first =
+	    ev_base_rests_(base) ? min_heap_first_(&base->timers) : 0;
 
 	if ((ev->ev_flags & EVLIST_TIMEOUT) && !common &&
 	    !in_common_queue(base, ev)) {
@@ -154,9 +155,9 @@ ev_timer_set_(struct event_base *base, struct event *ev,
 		else /* has been reserved */
 			min_heap_put_(&base->timers, ev, min_heap_key_(&at));
 	}
-	/* A loop that sleeps in another thread has to wake for an earlier
+	/* A loop that rests in another thread has to wake for an earlier
 	 * first one; if that was pushed back it wakes in vain, once. */
-	return base->asleep && min_heap_first_(&base->timers) < first;
+	return ev_base_rests_(base) && min_heap_first_(&base->timers) < first;
 }
 
 void

@@ -295,13 +295,44 @@ bench_close(int fd)
 	close(fd);
 }
 
+static void
+stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	bench_must(sched_setaffinity(0, sizeof(set), &set) == 0, "processor");
+}
+
 void
 bench_one_processor(void)
 {
-	cpu_set_t set;
 	int cpu = sched_getcpu();
 
-	CPU_ZERO(&set);
-	CPU_SET(cpu < 0 ? 0 : cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	stay_on(cpu < 0 ? 0 : cpu);
+}
+
+static int processors[2];
+
+void
+bench_first_processor(void)
+{
+	cpu_set_t set;
+	int n = 0;
+
+	bench_must(sched_getaffinity(0, sizeof(set), &set) == 0, "processors");
+	for (int cpu = 0; cpu < CPU_SETSIZE && n < 2; cpu++) {
+		if (CPU_ISSET(cpu, &set))
+			processors[n++] = cpu;
+	}
+	if (n < 2)
+		bench_cannot("there is only one processor");
+	stay_on(processors[0]);
+}
+
+void
+bench_other_processor(void)
+{
+	stay_on(processors[1]);
 }

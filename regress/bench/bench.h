@@ -79,5 +79,9 @@ void bench_close(int fd);
 /* Both threads of a workload take turns: on one processor their time is no
  * matter of how fast the other one wakes up. */
 void bench_one_processor(void);
+/* The two threads are apart: called by one before it starts the other, and then
+ * by the other. */
+void bench_first_processor(void);
+void bench_other_processor(void);
 
 #endif

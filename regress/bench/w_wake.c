@@ -1,7 +1,8 @@
 /* Another thread wakes the loop: it activates BURST events, then waits for the
  * last callback's answer. With --add 1 it adds events of descriptors instead,
  * and then makes them ready. Both threads are on one processor and take turns,
- * so that time is work and not the waking of a processor; both count. */
+ * so that time is work and not the waking of a processor; both count. With
+ * --apart 1 each has a processor of its own. */
 #define LOOP_THREADS
 #include "regress/bench/loop.h"
 
@@ -21,7 +22,7 @@ static struct item *items;
 static unsigned long burst, passes, warm;
 static unsigned long called;
 static int answers;
-static bool adding, more = true;
+static bool adding, apart, more = true;
 static struct stopwatch watch;
 
 static void
@@ -108,6 +109,8 @@ other_thread(void *arg)
 {
 	unsigned long i;
 
+	if (apart)
+		bench_other_processor();
 	for (i = 0; i < warm; i++)
 		pass();
 	bench_start(&watch);
@@ -124,7 +127,11 @@ main(int argc, char **argv)
 	unsigned long i;
 
 	bench_init(argc, argv);
-	bench_one_processor();
+	apart = bench_option("apart", 0) != 0;
+	if (apart)
+		bench_first_processor();
+	else
+		bench_one_processor();
 	bench_count_process();
 	burst = bench_option("burst", 1);
 	adding = bench_option("add", 0) != 0;

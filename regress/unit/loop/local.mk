@@ -3,6 +3,7 @@ noinst_HEADERS += %D%/bases.h
 LOOP_TESTS = %D%/t_close \
 	%D%/t_config \
 	%D%/t_debug \
+	%D%/t_doze \
 	%D%/t_event \
 	%D%/t_faults \
 	%D%/t_fork \
@@ -28,6 +29,12 @@ TESTS += $(LOOP_TESTS)
 %C%_t_debug_SOURCES = %D%/t_debug.c
 %C%_t_debug_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_debug_LDADD = $(UNIT_LIBS)
+
+%C%_t_doze_SOURCES = %D%/t_doze.c compat/util/lock_pthread.c
+%C%_t_doze_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_doze_LDADD = $(UNIT_LIBS)
+%C%_t_doze_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sched_yield \
+	-Wl,--wrap=clock_gettime -Wl,--wrap=write
 
 %C%_t_event_SOURCES = %D%/t_event.c
 %C%_t_event_CPPFLAGS = $(UNIT_CPPFLAGS)
