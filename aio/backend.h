@@ -40,9 +40,6 @@
  * last pass may cost no system call; the backend still notices, before it
  * sleeps, if the file was exchanged all the same (dup2). */
 #define AIO_FRESH 0x20u
-/* The same mask as before: what was reported of it has been handled, and it is
- * wanted on. Says as much as withdrawing it and asking again would. */
-#define AIO_AGAIN 0x40u
 
 /* What a backend can do. */
 #define AIO_CAP_EDGE   0x01u /* AIO_EDGE */
@@ -87,17 +84,23 @@ struct aio_ops {
 	 * May be called in a forked child. Not while another thread sleeps. */
 	void (*close)(struct aio_backend *b);
 
-	/* From now on MASK (AIO_COND and modifiers; AIO_AGAIN only where the
-	 * backend is lenient) is wanted of FD; 0 withdraws. Locked. The caller
-	 * needs no knowledge of add, modify and delete. Withdrawing acts at
-	 * once on a poll in flight: when set() returns, close(fd) releases the
-	 * file (without AIO_CAP_LIVE: unless another thread sleeps). Other
-	 * changes may wait for the next prepare(). Returns 0, or -errno with
-	 * the former interest unchanged: -EBADF, -EPERM (a file that cannot be
-	 * watched by this backend), -ENOMEM. Withdrawing never fails. poll and
-	 * select take numbers that are not open: poll reports them ready,
-	 * select's collect() answers -EBADF. */
+	/* From now on MASK (AIO_COND and modifiers) is wanted of FD; 0
+	 * withdraws. Locked. The caller needs no knowledge of add, modify and
+	 * delete. Withdrawing acts at once on a poll in flight: when set()
+	 * returns, close(fd) releases the file (without AIO_CAP_LIVE: unless
+	 * another thread sleeps). Other changes may wait for the next
+	 * prepare(). Returns 0, or -errno with the former interest unchanged:
+	 * -EBADF, -EPERM (a file that cannot be watched by this backend),
+	 * -ENOMEM. Withdrawing never fails. poll and select take numbers that
+	 * are not open: poll reports them ready, select's collect() answers
+	 * -EBADF. */
 	int (*set)(struct aio_backend *b, int fd, unsigned mask);
+
+	/* Locked, between collect() and prepare(); only where the backend is
+	 * lenient, NULL where it never is. What the last collect() told of FD
+	 * has been handled, and all that is wanted of it is wanted on. Says as
+	 * much as withdrawing it and asking again would. */
+	void (*again)(struct aio_backend *b, int fd);
 
 	/* Locked, by the thread that will sleep. Settles changes, then returns
 	 * 1 if something is ready already (call sleep() with a zero timeout

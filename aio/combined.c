@@ -190,6 +190,7 @@ const struct aio_ops aio_method_epoll = {
     .open = combined_open,
     .close = combined_close,
     .set = aio_interest_set,
+    .again = aio_interest_again,
     .prepare = aio_pass_prepare,
     .sleep = aio_pass_sleep,
     .collect = aio_pass_collect,

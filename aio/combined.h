@@ -1,7 +1,7 @@
 /* The method "epoll" from inside: what its files share.
  *
  *	combined.c   life, fork, contexts, what people are told
- *	interest.c   set()
+ *	interest.c   set(), again()
  *	settle.c     which half, and making the kernel agree
  *	pass.c       prepare(), sleep(), collect()
  */
@@ -29,8 +29,8 @@ struct aio_combined {
 	bool asleep;    /* between prepare() and collect() */
 	bool gathered;  /* this pass has asked both halves */
 	unsigned awake; /* passes since the last sleep */
-	unsigned
-	    unsure; /* registrations left unconfirmed by the last settling */
+	/* Settlings since what is left unconfirmed was last looked through. */
+	unsigned left_alone;
 	unsigned doubt; /* passes until guessing is tried again */
 	unsigned forks;
 	int no_context; /* -errno of the last attempt to get one */
@@ -69,13 +69,15 @@ void aio_combined_open_context(struct aio_combined *c);
 
 /* interest.c */
 int aio_interest_set(struct aio_backend *b, int fd, unsigned mask);
+void aio_interest_again(struct aio_backend *b, int fd);
 
 /* settle.c */
 
 /* Looks what the file behind the slot's number is, for AIO. 0, -EBADF, -EPERM.
  * *SAME (may be NULL): certainly the file of the last look. */
 int aio_settle_look(struct aio_combined *c, struct aio_slot *slot, bool *same);
-/* All that is dirty. The first -errno, after going on with the rest. */
+/* All that is dirty, and what was left unconfirmed if it is its turn. The first
+ * -errno, after going on with the rest. */
 int aio_settle_all(struct aio_combined *c, enum aio_settling how);
 /* One slot, completely: somebody sleeps. 0 or -errno. */
 int aio_settle_now(struct aio_combined *c, struct aio_slot *slot);

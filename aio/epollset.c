@@ -16,9 +16,10 @@
 /* A registration that is left unconfirmed is trusted so far: each settling that
  * leaves it so costs some of it, and what was reported meanwhile, handled, and
  * wanted on gives most of that back (aio_epollset_doubt()). So one that is busy
- * is confirmed once in 124 events: if it is another file's, no more of them are
- * false. One that does not report is confirmed after 31 settlings. */
-#define TRUST_MAX  124
+ * is confirmed once in 120 to 145 events, since several settlings may be paid
+ * for together: if it is another file's, no more of them are false. One that
+ * does not report is confirmed after 37 to 40 settlings. */
+#define TRUST_MAX  148
 #define TRUST_COST AIO_TRUST_COST
 
 /* For so many waits a suspect is kept in mind, and nobody else is suspected. If
@@ -172,20 +173,22 @@ aio_epollset_remove(struct aio_epollset *es, struct aio_slot *slot)
 }
 
 static bool
-is_trusted(struct aio_slot *slot)
+is_trusted(struct aio_slot *slot, unsigned times)
 {
-	if (slot->ep_trust > TRUST_MAX - TRUST_COST)
+	unsigned trust = slot->ep_trust + times * TRUST_COST;
+
+	if (trust > TRUST_MAX)
 		return false;
-	slot->ep_trust += TRUST_COST;
+	slot->ep_trust = (uint8_t)trust;
 	return true;
 }
 
 /* An unconfirmed registration may be left so for a few settlings. Not for
  * edges: the call is what makes the kernel look again. */
 static bool
-may_trust(struct aio_slot *slot)
+may_trust(struct aio_slot *slot, unsigned settlings)
 {
-	return !(slot->ep_want & AIO_EDGE) && is_trusted(slot);
+	return !(slot->ep_want & AIO_EDGE) && is_trusted(slot, settlings);
 }
 
 /* Not inlined: most of a busy loop needs no call, and saves no register then.
@@ -203,7 +206,7 @@ settle_by_call(struct aio_epollset *es, struct aio_slot *slot)
 
 int
 aio_epollset_settle(
-    struct aio_epollset *es, struct aio_slot *slot, bool trusting)
+    struct aio_epollset *es, struct aio_slot *slot, unsigned trust)
 {
 	if (slot->ep_want == 0) {
 		aio_epollset_leave(es, slot);
@@ -215,7 +218,7 @@ aio_epollset_settle(
 			count_interest(es, slot, true);
 			return 0;
 		}
-		if (trusting && may_trust(slot)) {
+		if (trust > 0 && may_trust(slot, trust)) {
 			count_interest(es, slot, true);
 			return 1;
 		}
@@ -379,7 +382,7 @@ translate(struct aio_epollset *es, const struct epoll_event *ev,
 	if (slot->ep_want == 0) {
 		/* The reader of one that is being written to comes back soon:
 		 * a few such reports are cheaper than to delete and add. */
-		if (slot->want == 0 || !is_trusted(slot))
+		if (slot->want == 0 || !is_trusted(slot, 1))
 			remove_leftover(es, slot);
 		return 0;
 	}

@@ -48,11 +48,12 @@ void aio_epollset_close(struct aio_epollset *es);
  * phantom. 0 or -errno with the old set kept. */
 int aio_epollset_rebuild(struct aio_epollset *es);
 
-/* Makes the kernel's registration agree with slot->ep_want. 0; 1: TRUSTING, it
- * left a registration unconfirmed, for a while; -EBADF or -EPERM for a
- * descriptor that cannot be watched; -ENOMEM, -ENOSPC. */
+/* Makes the kernel's registration agree with slot->ep_want. TRUST: so many
+ * settlings have left it unconfirmed, with this one, if it is; 0: none may. 0;
+ * 1: left unconfirmed; -EBADF or -EPERM for a descriptor that cannot be
+ * watched; -ENOMEM, -ENOSPC. */
 int aio_epollset_settle(
-    struct aio_epollset *es, struct aio_slot *slot, bool trusting);
+    struct aio_epollset *es, struct aio_slot *slot, unsigned trust);
 
 #define AIO_TRUST_COST 4 /* a settling, of what slot->ep_trust can hold */
 /* It was reported, and is wanted on; but the number may denote another file by

@@ -1,4 +1,4 @@
-/* set(): what is wanted of a descriptor.
+/* set() and again(): what is wanted of a descriptor.
  *
  * Most of it is noted in the slot and left to the next settling. At once happen
  * errors (the caller has to hear of them), the withdrawal of polls in flight
@@ -60,6 +60,7 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 	if (gone == 0)
 		return;
 	slot->want = 0;
+	aio_slots_stir(&c->slots, slot);
 	aio_policy_withdrawn(&c->place, slot, gone);
 	if (!is_quiet(slot))
 		take_back(c, slot, gone, 0);
@@ -99,7 +100,7 @@ register_in_epoll(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 
 	slot->ep_home = want & AIO_COND;
 	slot->ep_want = (uint8_t)want;
-	rc = aio_epollset_settle(&c->ep, slot, false);
+	rc = aio_epollset_settle(&c->ep, slot, 0);
 	if (rc < 0)
 		slot->ep_want = former;
 	return rc;
@@ -171,16 +172,6 @@ change(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	return note(c, slot);
 }
 
-/* Nothing changes but what is known: the file may be another by now. */
-static inline int
-reconsider(struct aio_combined *c, struct aio_slot *slot)
-{
-	if (slot->ep_have == 0)
-		return 0;
-	aio_epollset_doubt(slot);
-	return note(c, slot);
-}
-
 static __attribute__((noinline)) int
 begin(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 {
@@ -192,9 +183,10 @@ begin(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	return rc;
 }
 
-static __attribute__((noinline)) int
-set(struct aio_combined *c, int fd, unsigned mask)
+int
+aio_interest_set(struct aio_backend *b, int fd, unsigned mask)
 {
+	struct aio_combined *c = aio_combined_of(b);
 	unsigned want = mask & (AIO_COND | AIO_EDGE);
 	struct aio_slot *slot;
 	int rc = aio_combined_check_fork(c);
@@ -214,19 +206,21 @@ set(struct aio_combined *c, int fd, unsigned mask)
 		return -ENOMEM;
 	if ((mask & AIO_FRESH) || slot->kind == AIO_KIND_UNKNOWN)
 		return begin(c, slot, want);
-	/* The same, after a fork: all will be told anew. */
 	return slot->want != want ? change(c, slot, want) : 0;
 }
 
-int
-aio_interest_set(struct aio_backend *b, int fd, unsigned mask)
+/* Nothing changes but what is known: the file may be another by now. In a child
+ * after a fork all will be told anew. */
+void
+aio_interest_again(struct aio_backend *b, int fd)
 {
 	struct aio_combined *c = aio_combined_of(b);
-	struct aio_slot *slot = aio_slots_find(&c->slots, fd);
+	struct aio_slot *slot = aio_slots_at(&c->slots, fd);
 
-	/* A reader that goes on, in the same process: most by far. */
-	if (slot != NULL && mask == (slot->want | AIO_AGAIN) &&
-	    c->forks == aio_fork_count())
-		return reconsider(c, slot);
-	return set(c, fd, mask);
+	if (slot->ep_have == 0)
+		return;
+	aio_epollset_doubt(slot);
+	/* If it is left unconfirmed already, nothing has happened to it. */
+	if (!(slot->flags & AIO_SLOT_LEFT))
+		aio_slots_push_dirty(&c->slots, slot);
 }

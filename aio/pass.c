@@ -137,6 +137,12 @@ reports_wait(struct aio_combined *c)
 	return false;
 }
 
+static inline bool
+is_unsettled(const struct aio_combined *c)
+{
+	return c->slots.dirty.head != NULL || c->slots.left.head != NULL;
+}
+
 /* 0, or -errno if something is left for want of the kernel's means. Not
  * inlined: a pass of standing interest has nothing to settle. */
 static __attribute__((noinline)) int
@@ -146,10 +152,11 @@ settle(struct aio_combined *c)
 	int rc = 0;
 
 	c->glance.open = c->place.policy != AIO_POLICY_ALWAYS;
-	for (int i = 0; i < SETTLE_ROUNDS && c->slots.dirty.head != NULL; i++) {
+	for (int i = 0; i < SETTLE_ROUNDS && is_unsettled(c); i++) {
 		rc = aio_settle_all(c, how);
 		aio_glance_look(&c->glance, &c->slots, &c->stats);
-		if (c->unsure > 0 && (has_completed(c) || reports_wait(c)))
+		if (c->slots.left.head != NULL &&
+		    (has_completed(c) || reports_wait(c)))
 			break;
 		how = i == 0 ? AIO_SETTLE_SURE : AIO_SETTLE_IN_EPOLL;
 	}
@@ -179,7 +186,7 @@ aio_pass_prepare(struct aio_backend *b)
 	aio_flight_reap(&c->flight);
 	if (c->slots.ready.head != NULL)
 		recheck_completed(c);
-	b->trouble = c->slots.dirty.head != NULL ? settle(c) : 0;
+	b->trouble = is_unsettled(c) ? settle(c) : 0;
 	if (c->flight.ctx != NULL)
 		aio_settle_join(c);
 	c->asleep = true;

@@ -5,6 +5,10 @@
 #include "aio/combined.h"
 #include "aio/sys.h"
 
+/* So many settlings leave what is unconfirmed alone, if nothing happens to it:
+ * a loop whose readers all go on has nothing to settle then. */
+#define LEAVE_ALONE 7
+
 static uint32_t
 identity_of(const struct stat *st)
 {
@@ -165,7 +169,8 @@ settle(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
 	if (slot->flags & AIO_SLOT_DEAD)
 		return 0;
 	place(c, slot, how);
-	rc = aio_epollset_settle(&c->ep, slot, how == AIO_SETTLE_TRUSTING);
+	rc = aio_epollset_settle(
+	    &c->ep, slot, how == AIO_SETTLE_TRUSTING ? c->left_alone : 0);
 	if (rc == -EBADF || rc == -EPERM)
 		/* Closed, or exchanged for a regular file, under a standing
 		 * interest: nothing will ever come of it. */
@@ -173,30 +178,47 @@ settle(struct aio_combined *c, struct aio_slot *slot, enum aio_settling how)
 	return rc;
 }
 
-/* What is unconfirmed or short of memory stays dirty. */
-int
-aio_settle_all(struct aio_combined *c, enum aio_settling how)
+/* There is some. What the kernel is short of memory for stays dirty. */
+static int
+settle_dirty(struct aio_combined *c, enum aio_settling how)
 {
 	struct aio_slot *tail = c->slots.dirty.tail, *slot;
 	int first = 0;
 
-	c->unsure = 0;
-	if (c->slots.dirty.head == NULL)
-		return 0;
 	do {
 		int rc;
 
 		slot = aio_slots_pop_dirty(&c->slots); /* up to the tail */
 		rc = settle(c, slot, how);
-		if (rc != 0 && !(slot->flags & AIO_SLOT_DEAD))
+		if (rc > 0) {
+			aio_slots_push_left(&c->slots, slot);
+			continue;
+		}
+		if (rc < 0 && !(slot->flags & AIO_SLOT_DEAD))
 			aio_slots_push_dirty(&c->slots, slot);
-		if (rc > 0)
-			c->unsure++;
-		else if (first == 0)
+		if (first == 0)
 			first = rc;
 	} while (slot != tail);
 	aio_flight_flush(&c->flight);
 	return first;
+}
+
+int
+aio_settle_all(struct aio_combined *c, enum aio_settling how)
+{
+	const bool every = how != AIO_SETTLE_TRUSTING ||
+			   c->slots.left_stirred ||
+			   c->left_alone == LEAVE_ALONE;
+	int rc = 0;
+
+	if (every)
+		aio_slots_recall_left(&c->slots);
+	c->left_alone++;
+	if (c->slots.dirty.head != NULL)
+		rc = settle_dirty(c, how);
+	if (every)
+		c->left_alone = 0;
+	return rc;
 }
 
 int
@@ -206,7 +228,7 @@ aio_settle_now(struct aio_combined *c, struct aio_slot *slot)
 
 	aio_flight_flush(&c->flight);
 	/* What AIO refused comes back as dirty, and goes to epoll. */
-	if (slot->flags & AIO_SLOT_DIRTY)
+	if (slot->flags & (AIO_SLOT_DIRTY | AIO_SLOT_LEFT))
 		rc = settle(c, slot, AIO_SETTLE_IN_EPOLL);
 	aio_settle_join(c);
 	return rc;

@@ -1,4 +1,4 @@
-/* The map of descriptors, its two lists, the kernel's cookies, and the one
+/* The map of descriptors, its lists, the kernel's cookies, and the one
  * translation between conditions and poll bits.
  *
  * Nothing here calls the kernel. The lists are threaded through the slots, so
@@ -91,6 +91,20 @@ aio_slots_each(struct aio_slots *s,
 		for (size_t k = 0; k < AIO_CHUNK_SLOTS; k++)
 			fn(&s->chunks[i]->slots[k], arg);
 	}
+}
+
+void
+aio_slots_recall_left(struct aio_slots *s)
+{
+	s->left_stirred = false;
+	if (s->left.head == NULL)
+		return;
+	if (s->dirty.head == NULL)
+		s->dirty.head = s->left.head;
+	else
+		s->dirty.tail->next_dirty = s->left.head->fd;
+	s->dirty.tail = s->left.tail;
+	s->left.head = NULL;
 }
 
 void

@@ -61,6 +61,7 @@ enum aio_fd_kind {
 #define AIO_SLOT_RECALL  0x04u /* epoll must be told, whatever we believe */
 #define AIO_SLOT_UNSURE  0x08u /* the registration may be another file's */
 #define AIO_SLOT_SAME    0x10u /* the last fresh interest met the same file */
+#define AIO_SLOT_LEFT    0x20u /* on the list of what is left unconfirmed */
 #define AIO_SLOT_COUNTED 0x40u /* epoll holds interest of it */
 #define AIO_SLOT_DEAD    0x80u /* closed under a standing interest */
 
@@ -68,7 +69,7 @@ enum aio_fd_kind {
  * each event touches one. */
 struct aio_slot {
 	int32_t fd;
-	int32_t next_dirty;     /* a number; -1: the last */
+	int32_t next_dirty;     /* or left; a number; -1: the last */
 	uint32_t ep_generation; /* that the kernel's registration carries */
 	uint8_t want;           /* AIO_COND | AIO_EDGE */
 	uint8_t flags;
@@ -127,6 +128,9 @@ struct aio_slots {
 	size_t chunk_count;
 	struct aio_slot_list dirty; /* to be settled by the next prepare() */
 	struct aio_slot_list ready;
+	/* Settled, but for a call that would confirm the registration. */
+	struct aio_slot_list left;
+	bool left_stirred; /* one of these has changed */
 };
 
 void aio_slots_init(struct aio_slots *s);
@@ -202,21 +206,48 @@ aio_slots_need_polls(struct aio_slots *s, struct aio_slot *slot)
 void aio_slots_each(struct aio_slots *s,
     void (*fn)(struct aio_slot *slot, void *arg), void *arg);
 
+static inline void
+aio_slots_append(struct aio_slot_list *list, struct aio_slot *slot)
+{
+	slot->next_dirty = -1;
+	if (list->head == NULL)
+		list->head = slot;
+	else
+		list->tail->next_dirty = slot->fd;
+	list->tail = slot;
+}
+
+/* Something has happened to SLOT: if it was left unconfirmed, it is to become
+ * dirty in the next settling, with all that were. */
+static inline void
+aio_slots_stir(struct aio_slots *s, const struct aio_slot *slot)
+{
+	if (slot->flags & AIO_SLOT_LEFT)
+		s->left_stirred = true;
+}
+
 /* Each at most once on its list; first in, first out. On the ready list go
  * only slots that have an AIO part. */
 static inline void
 aio_slots_push_dirty(struct aio_slots *s, struct aio_slot *slot)
 {
-	if (slot->flags & AIO_SLOT_DIRTY)
+	aio_slots_stir(s, slot);
+	if (slot->flags & (AIO_SLOT_DIRTY | AIO_SLOT_LEFT))
 		return;
 	slot->flags |= AIO_SLOT_DIRTY;
-	slot->next_dirty = -1;
-	if (s->dirty.head == NULL)
-		s->dirty.head = slot;
-	else
-		s->dirty.tail->next_dirty = slot->fd;
-	s->dirty.tail = slot;
+	aio_slots_append(&s->dirty, slot);
 }
+
+/* SLOT was popped from the dirty list. */
+static inline void
+aio_slots_push_left(struct aio_slots *s, struct aio_slot *slot)
+{
+	slot->flags |= AIO_SLOT_LEFT;
+	aio_slots_append(&s->left, slot);
+}
+
+/* Makes all dirty that were left. */
+void aio_slots_recall_left(struct aio_slots *s);
 
 /* NULL when empty. */
 static inline struct aio_slot *
@@ -226,7 +257,7 @@ aio_slots_pop_dirty(struct aio_slots *s)
 
 	if (slot != NULL) {
 		s->dirty.head = aio_slots_find(s, slot->next_dirty);
-		slot->flags &= (uint8_t)~AIO_SLOT_DIRTY;
+		slot->flags &= (uint8_t) ~(AIO_SLOT_DIRTY | AIO_SLOT_LEFT);
 	}
 	return slot;
 }

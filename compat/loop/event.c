@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "compat/loop/parting.h"
 #include "compat/util/log.h"
 #include "compat/util/mem.h"
 
@@ -245,23 +246,15 @@ push_back(
 	return true;
 }
 
-/* The most frequent use of an event that fires once: its callback adds it again
- * as it was. */
-static __attribute__((noinline)) int
-add_again(struct event_base *base, struct event *ev)
-{
-	if (!ev_fdmap_come_back_(base, ev))
-		return ev_event_add_nolock_(ev, NULL, false);
-	ev->ev_flags |= EVLIST_INSERTED;
-	ev_count_add_(base, ev->ev_flags);
-	return 0;
-}
-
 static inline int
 add(struct event_base *base, struct event *ev, const struct timeval *tv)
 {
-	if (tv == NULL && base->parting.ev == ev)
-		return add_again(base, ev);
+	/* The most frequent use of an event that fires once: its callback adds
+	 * it again as it was. */
+	if (tv == NULL && ev_comes_back_(base, ev)) {
+		ev_fdmap_come_back_(base, ev);
+		return 0;
+	}
 	return ev_event_add_nolock_(ev, tv, false);
 }
 

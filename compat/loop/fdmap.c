@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "compat/loop/parting.h"
 #include "compat/util/log.h"
 #include "compat/util/mem.h"
 
@@ -18,11 +19,6 @@
 #define FD_LIMIT (INT_MAX / 4)
 /* What struct ev_fd_entry can count. */
 #define EDGES_MAX 0x7fff
-/* An event that parted has the first of these alone, or something happened to
- * it since. */
-#define MAY_COME_BACK                                                          \
-	(EVLIST_KNOWN | EVLIST_INSERTED | EVLIST_ACTIVE |                      \
-	    EVLIST_ACTIVE_LATER | EVLIST_FINALIZING)
 
 struct ev_fd_entry *
 ev_fdmap_find_(const struct event_base *base, int fd)
@@ -150,40 +146,18 @@ condition_names(unsigned mask)
 	return names[mask & AIO_COND];
 }
 
-/* ---- parting: an event that fires once is counted until its callback is over,
- * since most callbacks add it again. Nothing else sees a difference: it is not
- * in the list, and whoever comes to the descriptor meanwhile ends the parting
- * first. Only for readers, of whom nothing is in flight once they were reported
- * (a callback's close() shall take effect at once), and who do not profit from
- * being placed anew. */
+/* ---- parting */
 
-bool
-ev_fdmap_part_(struct event_base *base, struct event *ev)
-{
-	if (!base->parting.possible ||
-	    (ev->ev_events & ~EV_FINALIZE) != EV_READ)
-		return false;
-	LIST_REMOVE(ev, ev_.ev_io.ev_io_next);
-	base->parting.ev = ev;
-	base->parting.fd = ev->ev_fd;
-	base->parting.events = ev->ev_events;
-	return true;
-}
-
-bool
+void
 ev_fdmap_come_back_(struct event_base *base, struct event *ev)
 {
-	const struct ev_parting *p = &base->parting;
-	struct ev_fd_entry *e = entry_at(base, p->fd);
+	struct ev_fd_entry *e = entry_at(base, ev->ev_fd);
 
-	if (p->fd != ev->ev_fd || p->events != ev->ev_events ||
-	    (ev->ev_flags & MAY_COME_BACK) != EVLIST_KNOWN ||
-	    base->backend->ops->set(
-		base->backend, p->fd, wanted_mask(base, e) | AIO_AGAIN) < 0)
-		return false;
 	base->parting.ev = NULL;
 	LIST_INSERT_HEAD(&e->events, ev, ev_.ev_io.ev_io_next);
-	return true;
+	ev->ev_flags |= EVLIST_INSERTED;
+	ev_count_add_(base, ev->ev_flags);
+	base->backend->ops->again(base->backend, ev->ev_fd);
 }
 
 static void
@@ -201,10 +175,10 @@ uncount(struct event_base *base, struct ev_fd_entry *e, int fd, short events)
 void
 ev_fdmap_end_parting_(struct event_base *base)
 {
-	const struct ev_parting p = base->parting;
+	const int fd = base->parting.fd;
 
 	base->parting.ev = NULL;
-	uncount(base, entry_at(base, p.fd), p.fd, p.events);
+	uncount(base, entry_at(base, fd), fd, EV_READ);
 }
 
 /* Something is to happen to FD. */
@@ -253,8 +227,6 @@ ev_fdmap_add_(struct event_base *base, struct event *ev)
 		event_warnx("event_add: no room for descriptor %d", fd);
 		return -1;
 	}
-	if (base->parting.ev == ev && ev_fdmap_come_back_(base, ev))
-		return 0;
 	disturb(base, fd);
 	if (mixes_edge_and_level(e, ev))
 		return -1;
@@ -342,11 +314,9 @@ ev_fdmap_activate_ready_(
 
 	for (; ready < end; ready++) {
 		const unsigned events = events_of(ready->mask);
-		const struct ev_fd_entry *e = ev_fdmap_find_(base, ready->fd);
+		const struct ev_fd_entry *e = entry_at(base, ready->fd);
 		struct event *ev;
 
-		if (e == NULL)
-			continue;
 		if (__builtin_expect(e->own, 0))
 			see_own(base, ready->fd);
 		LIST_FOREACH (ev, &e->events, ev_.ev_io.ev_io_next) {

@@ -70,7 +70,6 @@ struct ev_fdmap {
 struct ev_parting {
 	const struct event *ev; /* may be freed by now; NULL: none */
 	int fd;
-	short events;
 	/* All that is active was reported by the last wait, so that nothing of
 	 * it is in flight, and the backend is lenient. */
 	bool possible;
@@ -172,7 +171,7 @@ struct event_base {
 	LIST_ENTRY(event_base) all; /* report.c */
 	struct ev_live_slot *live;  /* live.c; NULL: not attached */
 
-	struct ev_parting parting; /* fdmap.c */
+	struct ev_parting parting; /* parting.h */
 
 	_Atomic(uint8_t) rest; /* enum ev_rest */
 	/* Wake-ups that are written without the lock (notify.c). */
@@ -307,15 +306,6 @@ ev_queue_count_out_(struct event_base *base, struct event_callback *cb)
 /* 0, or -1 with a warning logged; the map is unchanged then. */
 int ev_fdmap_add_(struct event_base *base, struct event *ev);
 void ev_fdmap_del_(struct event_base *base, struct event *ev);
-/* The same for an event that was reported and whose callback runs now; but the
- * backend is not told before the callback, which may add it again, is over. The
- * caller calls the second then, if the parting is still there. False: not for
- * such an event. */
-bool ev_fdmap_part_(struct event_base *base, struct event *ev);
-/* EV, the one that parted, is added again: if it comes back as it went, it
- * stays, and is in its descriptor's list again. */
-bool ev_fdmap_come_back_(struct event_base *base, struct event *ev);
-void ev_fdmap_end_parting_(struct event_base *base);
 /* Activates the events of FD that wait for any of EVENTS (EV_*), and tells them
  * of ALSO too if they asked for that (EV_ET, or 0). */
 void ev_fdmap_activate_(

@@ -4,15 +4,13 @@
 
 #include <limits.h>
 
+#include "compat/loop/parting.h"
 #include "compat/util/log.h"
 #include "compat/util/mem.h"
 
 /* Deferred callbacks queued in one pass; more wait for the next one, so that
  * callbacks that schedule each other do not keep descriptors waiting. */
 #define MAX_DEFERRED_PER_PASS 32
-/* An event that fires once and has the first and the last of these, but not the
- * second, is in nothing but its descriptor's list. */
-#define MAY_PART (EVLIST_REPORTED | EVLIST_TIMEOUT | EVLIST_INSERTED)
 
 void
 ev_queue_remove_(struct event_base *base, struct event_callback *cb)
@@ -221,26 +219,18 @@ run_callback(struct event_base *base, struct event_callback *cb)
 	run_event(base, ev);
 }
 
-/* Out of the queue whose first it is, and out of everything if it fires only
- * once. */
-static void
-retire(
-    struct event_base *base, struct ev_cb_queue *q, struct event_callback *cb)
+/* Out of everything, if it fires only once. FLAGS: those that it was queued
+ * with. */
+static inline void
+retire(struct event_base *base, struct event_callback *cb, int flags)
 {
 	struct event *ev = ev_event_of_(cb);
-	const short flags = cb->evcb_flags;
 
-	TAILQ_REMOVE(q, cb, evcb_active_next);
-	ev_queue_count_out_(base, cb);
 	if (!(flags & EVLIST_INIT) || (flags & EVLIST_FINALIZING) ||
 	    (ev->ev_events & EV_PERSIST))
 		return;
-	if ((flags & MAY_PART) == (EVLIST_REPORTED | EVLIST_INSERTED) &&
-	    !ev_debug_mode_on_ && ev_fdmap_part_(base, ev)) {
-		ev->ev_flags &= ~EVLIST_INSERTED;
-		ev_count_sub_(base, flags);
+	if (ev_part_(base, ev, flags))
 		return;
-	}
 	if ((flags & (EVLIST_TIMEOUT | EVLIST_INSERTED)) ||
 	    (ev->ev_events & EV_SIGNAL) || ev_debug_mode_on_)
 		ev_event_del_nolock_(ev, EV_DEL_NOBLOCK);
@@ -257,11 +247,13 @@ run_queue(struct event_base *base, struct ev_cb_queue *q, int max,
 	int n = 0;
 
 	while ((cb = TAILQ_FIRST(q)) != NULL) {
-		bool internal = (cb->evcb_flags & EVLIST_INTERNAL) != 0;
+		const int flags = cb->evcb_flags;
 
-		retire(base, q, cb);
-		if (!internal)
+		TAILQ_REMOVE(q, cb, evcb_active_next);
+		ev_queue_count_out_(base, cb);
+		if (!(flags & EVLIST_INTERNAL))
 			n++;
+		retire(base, cb, flags);
 		base->callbacks++;
 		base->current = cb;
 		run_callback(base, cb);

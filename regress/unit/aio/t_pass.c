@@ -216,11 +216,86 @@ test_going_on_in_epoll(void **state)
 		size_t k = pass_all(b, 0, got, FDS + 1, FDS + 1);
 
 		for (size_t i = 0; i < k; i++)
-			want(b, got[i].fd, AIO_READ | AIO_AGAIN);
+			b->ops->again(b, got[i].fd);
 		events += (unsigned)k;
 	}
 	assert_true(events >= 400u * FDS / 2);
-	assert_in_range(n.ctl, FDS, events / 100);
+	assert_in_range(n.ctl, 2 * FDS, events / 100);
+	b->ops->close(b);
+	close_fds();
+}
+
+/* A pass in which all that is ready goes on. */
+static void
+go_on(struct aio_backend *b)
+{
+	struct aio_ready got[FDS + 1];
+	size_t k = pass_all(b, 0, got, FDS + 1, FDS + 1);
+
+	for (size_t i = 0; i < k; i++)
+		b->ops->again(b, got[i].fd);
+}
+
+/* Readers that go on are left unconfirmed, and alone. */
+static void
+leave_readers(struct aio_backend *b)
+{
+	make_fds();
+	for (int i = 0; i < FDS; i++) {
+		want(b, fds[i][0], AIO_READ | AIO_FRESH);
+		put(fds[i][1], 1);
+	}
+	for (int i = 0; i < 3; i++)
+		go_on(b);
+	forget_counts();
+}
+
+/* One that falls silent among them is confirmed all the same. */
+static void
+test_silent_one_is_confirmed(void **state)
+{
+	struct aio_backend *b = open_with(AIO_POLICY_NEVER);
+	int passes = 0;
+
+	leave_readers(b);
+	take(fds[0][0]);
+	while (n.ctl == 0 && passes++ < 100)
+		go_on(b);
+	assert_in_range(passes, 24, 48);
+	assert_int_equal(n.ctl, 1);
+	b->ops->close(b);
+	close_fds();
+}
+
+/* One that is wanted otherwise is not left alone. */
+static void
+test_change_of_one_left(void **state)
+{
+	struct aio_backend *b = open_with(AIO_POLICY_NEVER);
+
+	leave_readers(b);
+	take(fds[0][0]);
+	want(b, fds[0][0], AIO_READ | AIO_WRITE);
+	assert_int_equal(pass(b, 0, fds[0][0]), AIO_WRITE);
+	b->ops->close(b);
+	close_fds();
+}
+
+/* When none of them is of interest any more nobody looks whether they report,
+ * before the wait. */
+static void
+test_withdrawal_of_all_left(void **state)
+{
+	struct aio_backend *b = open_with(AIO_POLICY_NEVER);
+
+	leave_readers(b);
+	for (int i = 0; i < FDS; i++) {
+		take(fds[i][0]);
+		want(b, fds[i][0], 0);
+	}
+	assert_int_equal(pass(b, 0, fds[0][0]), 0);
+	assert_int_equal(n.wait, 1);
+	assert_int_equal(n.ctl, 0);
 	b->ops->close(b);
 	close_fds();
 }
@@ -626,6 +701,9 @@ main(void)
 	    cmocka_unit_test(test_idle_churn_in_epoll),
 	    cmocka_unit_test(test_one_shot_in_epoll),
 	    cmocka_unit_test(test_going_on_in_epoll),
+	    cmocka_unit_test(test_silent_one_is_confirmed),
+	    cmocka_unit_test(test_change_of_one_left),
+	    cmocka_unit_test(test_withdrawal_of_all_left),
 	    cmocka_unit_test(test_exchanged_file),
 	    cmocka_unit_test(test_phantom),
 	    cmocka_unit_test(test_phantom_after_suspect),

@@ -104,6 +104,44 @@ test_lists(void **state)
 	aio_slots_fini(&s);
 }
 
+/* What is left comes after what is dirty, once, and is neither then. */
+static void
+test_left(void **state)
+{
+	struct aio_slots s;
+	struct aio_slot *slot[3];
+
+	aio_slots_init(&s);
+	for (int i = 0; i < 3; i++) {
+		slot[i] = aio_slots_get(&s, i * 100);
+		assert_non_null(slot[i]);
+	}
+	aio_slots_recall_left(&s);
+	assert_null(aio_slots_pop_dirty(&s));
+	for (int dirty = 0; dirty < 2; dirty++) {
+		aio_slots_push_left(&s, slot[0]);
+		aio_slots_push_left(&s, slot[1]);
+		assert_false(s.left_stirred);
+		if (dirty != 0)
+			aio_slots_push_dirty(&s, slot[2]);
+		assert_false(s.left_stirred);
+		aio_slots_push_dirty(&s, slot[1]);
+		assert_true(s.left_stirred);
+		aio_slots_recall_left(&s);
+		assert_false(s.left_stirred);
+		assert_null(s.left.head);
+		if (dirty != 0)
+			assert_ptr_equal(aio_slots_pop_dirty(&s), slot[2]);
+		assert_ptr_equal(aio_slots_pop_dirty(&s), slot[0]);
+		assert_ptr_equal(aio_slots_pop_dirty(&s), slot[1]);
+		assert_null(aio_slots_pop_dirty(&s));
+		aio_slots_push_dirty(&s, slot[1]);
+		assert_false(s.left_stirred);
+		assert_ptr_equal(aio_slots_pop_dirty(&s), slot[1]);
+	}
+	aio_slots_fini(&s);
+}
+
 static void
 test_cookies(void **state)
 {
@@ -217,6 +255,7 @@ main(void)
 	    cmocka_unit_test(test_addresses_stay),
 	    cmocka_unit_test(test_no_memory),
 	    cmocka_unit_test(test_lists),
+	    cmocka_unit_test(test_left),
 	    cmocka_unit_test(test_cookies),
 	    cmocka_unit_test(test_generation_wraps),
 	    cmocka_unit_test(test_arm),
