@@ -33,7 +33,8 @@
 #define AIO_COND   (AIO_READ | AIO_WRITE | AIO_CLOSED)
 
 /* Modifiers of set(). */
-#define AIO_EDGE 0x10u /* report edges; levels without AIO_CAP_EDGE */
+#define AIO_EDGE 0x08u /* report edges; levels without AIO_CAP_EDGE */
+#define AIO_WANT (AIO_COND | AIO_EDGE)
 /* The number may denote another file than at the last set(): what the backend
  * remembers of the kernel's state of this descriptor may be out of date.
  * Without this flag a set() that asks again for what was dropped since the

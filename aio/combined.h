@@ -36,7 +36,7 @@ struct aio_combined {
 	int no_context; /* -errno of the last attempt to get one */
 	const char *no_context_where;
 	char status[96];
-	struct aio_flight flight; /* last: large */
+	struct aio_flight flight;
 };
 
 /* How settling goes about it. */

@@ -9,17 +9,23 @@
 #include <sys/types.h>
 
 #include "aio/abi.h"
+#include "aio/batch.h"
 
 /* What io_setup() is asked for. It gives about 2N+120 slots, rounded to pages,
  * and charges N to fs.aio-max-nr. Shown by regress/bench and io_setup itself:
  * 256 -> a ring of 639, 20 kB, 11 us. */
 #define AIO_CONTEXT_EVENTS 256
 
+#define AIO_CONTEXT_FETCH  64
+
 struct aio_context {
 	aio_context_t id;
 	struct aio_ring_header *ring; /* NULL: read it by io_getevents() */
 	pid_t owner;
 	struct aio_context *next; /* on the free list */
+	/* Here because who has no context needs no room for them. */
+	struct aio_batch batch;                     /* polls to be submitted */
+	struct io_event fetched[AIO_CONTEXT_FETCH]; /* read without the lock */
 };
 
 /* A quiet context, from the list or new. USER_RING allows reading it without

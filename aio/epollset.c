@@ -10,7 +10,7 @@
 #include "aio/sys.h"
 #include "aio/tsan.h"
 
-#define EVENTS_MIN 64
+#define EVENTS_MIN 32
 #define EVENTS_MAX 4096
 
 /* A registration that is left unconfirmed is trusted so far: each settling that
@@ -79,10 +79,10 @@ control(struct aio_epollset *es, int op, const struct aio_slot *slot,
 	    es->epfd, op, slot->fd, events, cookie_of(slot, generation));
 }
 
-static uint32_t
+static uint16_t
 next_generation(const struct aio_slot *slot)
 {
-	return (slot->ep_generation + 1) & AIO_GENERATIONS;
+	return (slot->ep_generation + 1u) & AIO_EP_GENERATIONS;
 }
 
 /* A new registration, a new generation: reports of an older one, that lives on
@@ -399,8 +399,8 @@ translate(struct aio_epollset *es, const struct epoll_event *ev,
 static inline bool
 is_plain_read(const struct epoll_event *ev, const struct aio_slot *slot)
 {
-	return ev->events == EPOLLIN && slot->ep_want == slot->ep_have &&
-	       (slot->ep_want & AIO_READ) &&
+	return ev->events == EPOLLIN && slot->ep_want == AIO_READ &&
+	       slot->ep_have == AIO_READ &&
 	       (uint32_t)(ev->data.u64 >> 32) == slot->ep_generation &&
 	       slot->streak_in == AIO_STREAK_MAX;
 }

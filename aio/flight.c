@@ -63,6 +63,7 @@ aio_flight_open(struct aio_flight *f, bool user_ring)
 	}
 	/* About 2N+120 fit; a quarter is left to interest that is not idle. */
 	f->limit = AIO_CONTEXT_EVENTS * 2 - AIO_CONTEXT_EVENTS / 4;
+	f->ctx->batch.count = 0;
 	f->lost = 0;
 	f->no_getevents = false;
 	f->interrupts = 0;
@@ -151,7 +152,7 @@ take_fetched(struct aio_flight *f)
 	++f->stats->getevents;
 	f->stats->reaped_syscall += n;
 	for (unsigned i = 0; i < n; i++)
-		complete(f, &f->fetched[i]);
+		complete(f, &f->ctx->fetched[i]);
 }
 
 static void
@@ -198,17 +199,17 @@ static void
 reap_by_call(struct aio_flight *f)
 {
 	const struct timespec now = {0, 0};
-	struct io_event events[AIO_FLIGHT_FETCH];
+	struct io_event events[AIO_CONTEXT_FETCH];
 	int rc;
 
 	do {
 		rc = aio_sys_io_getevents(
-		    f->ctx->id, 0, AIO_FLIGHT_FETCH, events, &now);
+		    f->ctx->id, 0, AIO_CONTEXT_FETCH, events, &now);
 		++f->stats->getevents;
 		for (int i = 0; i < rc; i++)
 			complete(f, &events[i]);
 		f->stats->reaped_syscall += rc > 0 ? (uint64_t)rc : 0;
-	} while (rc == AIO_FLIGHT_FETCH);
+	} while (rc == AIO_CONTEXT_FETCH);
 	if (is_hard_failure(f, rc))
 		evacuate(f, "io_getevents", rc);
 }
@@ -216,15 +217,15 @@ reap_by_call(struct aio_flight *f)
 static void
 reap_ring(struct aio_flight *f)
 {
-	struct io_event events[AIO_FLIGHT_FETCH];
+	struct io_event events[AIO_CONTEXT_FETCH];
 	unsigned n;
 
 	do {
-		n = aio_ring_read(f->ctx->ring, events, AIO_FLIGHT_FETCH);
+		n = aio_ring_read(f->ctx->ring, events, AIO_CONTEXT_FETCH);
 		for (unsigned i = 0; i < n; i++)
 			complete(f, &events[i]);
 		f->stats->reaped_ring += n;
-	} while (n == AIO_FLIGHT_FETCH);
+	} while (n == AIO_CONTEXT_FETCH);
 }
 
 void
@@ -307,12 +308,12 @@ aio_flight_flush(struct aio_flight *f)
 {
 	unsigned before;
 
-	if (f->batch.count == 0)
+	if (f->ctx == NULL || f->ctx->batch.count == 0)
 		return;
 	if (f->ctx->ring != NULL)
 		aio_flight_reap(f); /* so that what comes now was inline */
 	f->stats->iocbs += aio_batch_submit(
-	    &f->batch, f->ctx->id, refused, f, &f->stats->submits);
+	    &f->ctx->batch, f->ctx->id, refused, f, &f->stats->submits);
 	before = f->in_flight;
 	aio_flight_reap(f);
 	f->stats->completed_inline += before - f->in_flight;
@@ -323,13 +324,14 @@ aio_flight_arm(struct aio_flight *f, struct aio_slot *slot,
     enum aio_direction dir, unsigned conds)
 {
 	struct aio_polls *polls = aio_slots_need_polls(f->slots, slot);
+	struct aio_batch *batch = &f->ctx->batch;
 
 	if (polls == NULL || polls->poll[dir].state != AIO_POLL_IDLE)
 		return false;
 	++f->in_flight;
-	f->batch.polls[f->batch.count++] =
+	batch->polls[batch->count++] =
 	    aio_slot_arm(slot, polls, dir, conds, f->resfd);
-	if (f->batch.count == AIO_BATCH_MAX)
+	if (batch->count == AIO_BATCH_MAX)
 		aio_flight_flush(f);
 	return true;
 }
@@ -341,9 +343,9 @@ static bool
 reap_blocked(struct aio_flight *f, unsigned wait_ms)
 {
 	struct timespec ts = {wait_ms / 1000, (long)(wait_ms % 1000) * 1000000};
-	struct io_event events[AIO_FLIGHT_FETCH];
+	struct io_event events[AIO_CONTEXT_FETCH];
 	int rc =
-	    aio_sys_io_getevents(f->ctx->id, 1, AIO_FLIGHT_FETCH, events, &ts);
+	    aio_sys_io_getevents(f->ctx->id, 1, AIO_CONTEXT_FETCH, events, &ts);
 
 	++f->stats->getevents;
 	f->stats->reaped_syscall += rc > 0 ? (uint64_t)rc : 0;
@@ -547,7 +549,7 @@ aio_flight_sleep(struct aio_flight *f, const struct timespec *timeout)
 	if (f->fetched_count > 0)
 		return 0;
 	rc = aio_sys_io_getevents(
-	    f->ctx->id, 1, AIO_FLIGHT_FETCH, f->fetched, timeout);
+	    f->ctx->id, 1, AIO_CONTEXT_FETCH, f->ctx->fetched, timeout);
 	f->fetched_count = rc > 0 ? (unsigned)rc : 0;
 	if (is_hard_failure(f, rc))
 		f->no_getevents = true; /* another way, from the next pass on */

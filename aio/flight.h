@@ -5,12 +5,9 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "aio/batch.h"
 #include "aio/context.h"
 #include "aio/slot.h"
 #include "aio/stats.h"
-
-#define AIO_FLIGHT_FETCH 64
 
 struct aio_flight {
 	struct aio_slots *slots; /* borrowed */
@@ -20,9 +17,7 @@ struct aio_flight {
 	unsigned in_flight;      /* completions that are still to be read */
 	unsigned orphans;        /* polls that could not be withdrawn */
 	unsigned limit;          /* in flight, for idle interest */
-	struct aio_batch batch;
-	/* Read by sleep() without the lock, not yet looked at. */
-	struct io_event fetched[AIO_FLIGHT_FETCH];
+	/* Read into ctx->fetched by sleep(), not yet looked at. */
 	unsigned fetched_count;
 	/* Given up: nothing is armed any more. */
 	int lost;               /* -errno, 0: all is well */

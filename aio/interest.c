@@ -52,13 +52,16 @@ is_quiet(const struct aio_slot *slot)
 	       slot->found == 0;
 }
 
-static __attribute__((noinline)) void
+/* SLOT may be NULL. */
+static __attribute__((noinline)) int
 withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 {
-	unsigned gone = slot->want & AIO_COND;
+	unsigned gone;
 
+	(void)aio_combined_check_fork(c);
+	gone = slot != NULL ? slot->want & AIO_COND : 0;
 	if (gone == 0)
-		return;
+		return 0;
 	slot->want = 0;
 	aio_slots_stir(&c->slots, slot);
 	aio_policy_withdrawn(&c->place, slot, gone);
@@ -73,6 +76,7 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 		aio_epollset_remove(&c->ep, slot);
 	else
 		aio_epollset_leave(&c->ep, slot);
+	return 0;
 }
 
 /* Another file, as far as we know: what AIO holds belongs to the old one, and
@@ -99,7 +103,7 @@ register_in_epoll(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	int rc;
 
 	slot->ep_home = want & AIO_COND;
-	slot->ep_want = (uint8_t)want;
+	slot->ep_want = want & AIO_WANT;
 	rc = aio_epollset_settle(&c->ep, slot, 0);
 	if (rc < 0)
 		slot->ep_want = former;
@@ -162,7 +166,7 @@ change(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	if ((want & AIO_EDGE) && (slot->want & AIO_COND) &&
 	    (want & ~(unsigned)slot->want & AIO_COND))
 		slot->flags |= AIO_SLOT_UNSURE;
-	slot->want = (uint8_t)want;
+	slot->want = want & AIO_WANT;
 	/* A writer that comes back is to be looked at anew. */
 	slot->ep_home &= ~(gone & AIO_WRITE) & 7u;
 	if (gone != 0)
@@ -187,23 +191,22 @@ int
 aio_interest_set(struct aio_backend *b, int fd, unsigned mask)
 {
 	struct aio_combined *c = aio_combined_of(b);
-	unsigned want = mask & (AIO_COND | AIO_EDGE);
-	struct aio_slot *slot;
-	int rc = aio_combined_check_fork(c);
+	struct aio_slot *slot = aio_slots_find(&c->slots, fd);
+	const unsigned want = mask & AIO_WANT;
+	int rc;
 
-	if ((mask & AIO_COND) == 0) {
-		slot = aio_slots_find(&c->slots, fd);
-		if (slot != NULL)
-			withdraw_all(c, slot);
-		return 0;
-	}
+	if ((mask & AIO_COND) == 0)
+		return withdraw_all(c, slot);
+	rc = aio_combined_check_fork(c);
 	if (rc < 0)
 		return rc;
-	if (fd < 0)
-		return -EBADF;
-	slot = aio_slots_get(&c->slots, fd);
-	if (slot == NULL)
-		return -ENOMEM;
+	if (slot == NULL) {
+		if (fd < 0)
+			return -EBADF;
+		slot = aio_slots_make(&c->slots, fd);
+		if (slot == NULL)
+			return -ENOMEM;
+	}
 	if ((mask & AIO_FRESH) || slot->kind == AIO_KIND_UNKNOWN)
 		return begin(c, slot, want);
 	return slot->want != want ? change(c, slot, want) : 0;

@@ -185,20 +185,20 @@ settle_dirty(struct aio_combined *c, enum aio_settling how)
 	struct aio_slot *tail = c->slots.dirty.tail, *slot;
 	int first = 0;
 
-	do {
-		int rc;
+	for (slot = aio_slots_begin_dirty(&c->slots);;) {
+		const int32_t next = aio_slots_take_dirty(slot);
+		int rc = settle(c, slot, how);
 
-		slot = aio_slots_pop_dirty(&c->slots); /* up to the tail */
-		rc = settle(c, slot, how);
-		if (rc > 0) {
+		if (rc > 0)
 			aio_slots_push_left(&c->slots, slot);
-			continue;
-		}
-		if (rc < 0 && !(slot->flags & AIO_SLOT_DEAD))
+		else if (rc < 0 && !(slot->flags & AIO_SLOT_DEAD))
 			aio_slots_push_dirty(&c->slots, slot);
-		if (first == 0)
+		if (rc < 0 && first == 0)
 			first = rc;
-	} while (slot != tail);
+		if (slot == tail)
+			break;
+		slot = aio_slots_at(&c->slots, next);
+	}
 	aio_flight_flush(&c->flight);
 	return first;
 }

@@ -10,74 +10,100 @@
 
 #include "aio/mem.h"
 
+/* With many descriptors so many chunks are made together; a table has room for
+ * all of a group or for none. */
+#define CHUNKS_TOGETHER 8
+#define CHUNKS_ALONE    32 /* the first ones are not */
+/* Up to here a table grows to twice its size. */
+#define TABLE_SMALL 128
+
+_Static_assert(CHUNKS_ALONE % CHUNKS_TOGETHER == 0, "groups begin there");
+
 void
 aio_slots_init(struct aio_slots *s)
 {
 	memset(s, 0, sizeof(*s));
+	s->chunks = s->first;
+	s->chunk_count = AIO_FIRST_CHUNKS;
+}
+
+static inline size_t
+together(size_t i)
+{
+	return i < CHUNKS_ALONE ? 1 : CHUNKS_TOGETHER;
 }
 
 void
 aio_slots_fini(struct aio_slots *s)
 {
-	for (size_t i = 0; i < s->chunk_count; i++) {
-		if (s->chunks[i] == NULL)
-			continue;
-		for (size_t g = 0; g < AIO_GROUPS; g++)
-			aio_mem_free(s->chunks[i]->groups[g]);
-		aio_mem_free(s->chunks[i]);
+	size_t i;
+
+	for (i = 0; i < s->chunk_count; i++) {
+		if (s->chunks[i] != NULL)
+			aio_mem_free(s->chunks[i]->polls);
 	}
-	aio_mem_free(s->chunks);
+	for (i = 0; i < s->chunk_count; i += together(i))
+		aio_mem_free(s->chunks[i]);
+	if (s->chunks != s->first)
+		aio_mem_free(s->chunks);
 	aio_slots_init(s);
 }
 
+/* For at least WANT chunks, which are more than there is room for. */
 static int
 grow_table(struct aio_slots *s, size_t want)
 {
-	size_t count = s->chunk_count < 8 ? 8 : s->chunk_count;
-	struct aio_slot_chunk **chunks;
+	size_t had = s->chunk_count, count = had;
+	struct aio_slot_chunk **chunks = s->chunks;
 
 	while (count < want)
-		count *= 2;
-	chunks = aio_mem_realloc(s->chunks, count * sizeof(*chunks));
+		count += count < TABLE_SMALL ? count : count / 2;
+	chunks = aio_mem_realloc(
+	    chunks != s->first ? chunks : NULL, count * sizeof(*chunks));
 	if (chunks == NULL)
 		return -ENOMEM;
-	memset(chunks + s->chunk_count, 0,
-	    (count - s->chunk_count) * sizeof(*chunks));
+	if (s->chunks == s->first)
+		memcpy(chunks, s->first, sizeof(s->first));
+	memset(chunks + had, 0, (count - had) * sizeof(*chunks));
 	s->chunks = chunks;
 	s->chunk_count = count;
 	return 0;
 }
 
 static int
-make_chunk(struct aio_slots *s, size_t i)
+make_chunks(struct aio_slots *s, size_t i)
 {
-	struct aio_slot_chunk *chunk;
+	const size_t n = together(i);
+	struct aio_slot_chunk *chunks;
 
-	if (i >= s->chunk_count && grow_table(s, i + 1) < 0)
+	i -= i % n;
+	if (i + n > s->chunk_count && grow_table(s, i + n) < 0)
 		return -ENOMEM;
-	chunk = aio_mem_zalloc(sizeof(*chunk));
-	if (chunk == NULL)
+	chunks = aio_mem_zalloc(n * sizeof(*chunks));
+	if (chunks == NULL)
 		return -ENOMEM;
-	for (size_t k = 0; k < AIO_CHUNK_SLOTS; k++)
-		chunk->slots[k].fd = (int32_t)(i * AIO_CHUNK_SLOTS + k);
-	s->chunks[i] = chunk;
+	for (size_t k = 0; k < n * AIO_CHUNK_SLOTS; k++)
+		chunks[k / AIO_CHUNK_SLOTS].slots[k % AIO_CHUNK_SLOTS].fd =
+		    (int32_t)(i * AIO_CHUNK_SLOTS + k);
+	for (size_t k = 0; k < n; k++)
+		s->chunks[i + k] = &chunks[k];
 	return 0;
 }
 
 struct aio_slot *
 aio_slots_make(struct aio_slots *s, int fd)
 {
-	if (make_chunk(s, (size_t)fd / AIO_CHUNK_SLOTS) < 0)
+	if (make_chunks(s, (size_t)fd / AIO_CHUNK_SLOTS) < 0)
 		return NULL;
-	return aio_slots_find(s, fd);
+	return aio_slots_at(s, fd);
 }
 
 struct aio_polls *
 aio_slots_make_polls(struct aio_slots *s, struct aio_slot *slot)
 {
-	struct aio_polls **group = aio_slots_group(s, slot);
+	struct aio_slot_chunk *chunk = aio_slots_chunk(s, slot);
 
-	*group = aio_mem_zalloc(AIO_GROUP_SLOTS * sizeof(**group));
+	chunk->polls = aio_mem_zalloc(AIO_CHUNK_SLOTS * sizeof(*chunk->polls));
 	return aio_slots_polls(s, slot);
 }
 

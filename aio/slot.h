@@ -3,7 +3,7 @@
  *
  * Slots live in chunks that never move, and so do the polls beside them: an
  * iocb's address is the key that io_cancel() searches for. An idle descriptor
- * costs 20 bytes, one that ever used AIO 160 more. */
+ * costs 16 bytes, one that ever used AIO 160 more. */
 #ifndef AIO_SLOT_H
 #define AIO_SLOT_H
 
@@ -33,11 +33,12 @@ enum aio_direction { AIO_DIR_IN, AIO_DIR_OUT, AIO_DIRS };
  * of an ARMED poll; each disarm leaves that generation behind. */
 enum aio_poll_state { AIO_POLL_IDLE, AIO_POLL_ARMED, AIO_POLL_ORPHAN };
 
-/* Generations, of polls and of epoll's registrations, wrap behind this. A test
- * build makes it small. */
+/* Generations of polls wrap behind this, and those of epoll's registrations
+ * behind the second. A test build makes both small. */
 #ifndef AIO_GENERATIONS
 #define AIO_GENERATIONS 0x7fffffffu
 #endif
+#define AIO_EP_GENERATIONS (AIO_GENERATIONS & 0xffffu)
 
 struct aio_poll {
 	uint32_t generation; /* up to AIO_GENERATIONS */
@@ -66,15 +67,22 @@ enum aio_fd_kind {
 #define AIO_SLOT_DEAD    0x80u /* closed under a standing interest */
 
 /* What epoll alone needs: a program may have ten thousands of these idle, and
- * each event touches one. */
+ * each event touches one.
+ *
+ * The generation is there for registrations that outlive their number (dup,
+ * fork): two of one number are told apart unless the younger is the 65536th
+ * behind the older, and that one never reported in between. */
 struct aio_slot {
 	int32_t fd;
 	int32_t next_dirty;     /* or left; a number; -1: the last */
-	uint32_t ep_generation; /* that the kernel's registration carries */
-	uint8_t want;           /* AIO_COND | AIO_EDGE */
+	uint16_t ep_generation; /* that the kernel's registration carries */
 	uint8_t flags;
-	uint8_t ep_have;     /* what we believe is registered; 0: nothing */
-	uint8_t ep_want;     /* what shall be */
+	uint8_t ep_trust;    /* how much it was left unconfirmed (epollset.c) */
+	uint8_t want : 4;    /* AIO_WANT bits */
+	uint8_t found : 2;   /* by a glance, not yet handed out */
+	uint8_t glance : 2;  /* enum aio_glance_state */
+	uint8_t ep_have : 4; /* what we believe is registered; 0: nothing */
+	uint8_t ep_want : 4; /* what shall be */
 	uint8_t ep_home : 3; /* conditions that live in epoll */
 	uint8_t armed : 3;   /* conditions that polls in flight will tell of */
 	uint8_t kind : 2;    /* enum aio_fd_kind */
@@ -82,12 +90,9 @@ struct aio_slot {
 	 * the bits go. */
 	uint8_t streak_in : 3;
 	uint8_t streak_out : 3;
-	uint8_t glance : 2; /* enum aio_glance_state */
-	uint8_t found : 2;  /* by a glance, not yet handed out */
-	uint8_t ep_trust;   /* how much it was left unconfirmed (epollset.c) */
 };
 
-_Static_assert(sizeof(struct aio_slot) == 20, "three descriptors a cache line");
+_Static_assert(sizeof(struct aio_slot) == 16, "four descriptors a cache line");
 
 #define AIO_STREAK_MAX 7
 
@@ -114,18 +119,22 @@ struct aio_slot_list {
 	struct aio_slot *head, *tail;
 };
 
-#define AIO_CHUNK_SLOTS 64
-#define AIO_GROUP_SLOTS 16 /* slots that get their polls together */
-#define AIO_GROUPS      (AIO_CHUNK_SLOTS / AIO_GROUP_SLOTS)
+/* Small: most programs have a few dozen descriptors. One and what malloc adds
+ * are 144 bytes, none of which is lost. */
+#define AIO_CHUNK_SLOTS 8
 
 struct aio_slot_chunk {
-	struct aio_polls *groups[AIO_GROUPS];
 	struct aio_slot slots[AIO_CHUNK_SLOTS];
+	struct aio_polls
+	    *polls; /* of all of them; NULL before the first need */
 };
 
+#define AIO_FIRST_CHUNKS 8
+
 struct aio_slots {
-	struct aio_slot_chunk **chunks;
+	struct aio_slot_chunk **chunks; /* or FIRST */
 	size_t chunk_count;
+	struct aio_slot_chunk *first[AIO_FIRST_CHUNKS];
 	struct aio_slot_list dirty; /* to be settled by the next prepare() */
 	struct aio_slot_list ready;
 	/* Settled, but for a call that would confirm the registration. */
@@ -166,28 +175,27 @@ aio_slots_get(struct aio_slots *s, int fd)
 	return __builtin_expect(slot != NULL, 1) ? slot : aio_slots_make(s, fd);
 }
 
-static inline struct aio_polls **
-aio_slots_group(const struct aio_slots *s, const struct aio_slot *slot)
+static inline struct aio_slot_chunk *
+aio_slots_chunk(const struct aio_slots *s, const struct aio_slot *slot)
 {
-	unsigned fd = (unsigned)slot->fd;
-
-	return &s->chunks[fd / AIO_CHUNK_SLOTS]
-		    ->groups[fd % AIO_CHUNK_SLOTS / AIO_GROUP_SLOTS];
+	return s->chunks[(unsigned)slot->fd / AIO_CHUNK_SLOTS];
 }
 
 /* The AIO part of a slot that has one: it is ready, armed, or was. */
 static inline struct aio_polls *
 aio_slots_own_polls(const struct aio_slots *s, const struct aio_slot *slot)
 {
-	return *aio_slots_group(s, slot) + (unsigned)slot->fd % AIO_GROUP_SLOTS;
+	return &aio_slots_chunk(s, slot)
+		    ->polls[(unsigned)slot->fd % AIO_CHUNK_SLOTS];
 }
 
 /* NULL before the first need. */
 static inline struct aio_polls *
 aio_slots_polls(const struct aio_slots *s, const struct aio_slot *slot)
 {
-	return *aio_slots_group(s, slot) != NULL ? aio_slots_own_polls(s, slot)
-						 : NULL;
+	return aio_slots_chunk(s, slot)->polls != NULL
+		   ? aio_slots_own_polls(s, slot)
+		   : NULL;
 }
 
 /* The same, made if it does not exist; NULL: no memory. */
@@ -238,7 +246,7 @@ aio_slots_push_dirty(struct aio_slots *s, struct aio_slot *slot)
 	aio_slots_append(&s->dirty, slot);
 }
 
-/* SLOT was popped from the dirty list. */
+/* SLOT was taken off the dirty list. */
 static inline void
 aio_slots_push_left(struct aio_slots *s, struct aio_slot *slot)
 {
@@ -249,17 +257,24 @@ aio_slots_push_left(struct aio_slots *s, struct aio_slot *slot)
 /* Makes all dirty that were left. */
 void aio_slots_recall_left(struct aio_slots *s);
 
-/* NULL when empty. */
+/* Empties the dirty list, which holds something: from its head on, which this
+ * returns, to its tail (asked for before) each is to be taken off by
+ * aio_slots_take_dirty(), and may be pushed again then. */
 static inline struct aio_slot *
-aio_slots_pop_dirty(struct aio_slots *s)
+aio_slots_begin_dirty(struct aio_slots *s)
 {
-	struct aio_slot *slot = s->dirty.head;
+	struct aio_slot *head = s->dirty.head;
 
-	if (slot != NULL) {
-		s->dirty.head = aio_slots_find(s, slot->next_dirty);
-		slot->flags &= (uint8_t) ~(AIO_SLOT_DIRTY | AIO_SLOT_LEFT);
-	}
-	return slot;
+	s->dirty.head = NULL;
+	return head;
+}
+
+/* The number of the one behind SLOT. */
+static inline int32_t
+aio_slots_take_dirty(struct aio_slot *slot)
+{
+	slot->flags &= (uint8_t) ~(AIO_SLOT_DIRTY | AIO_SLOT_LEFT);
+	return slot->next_dirty;
 }
 
 void aio_slots_push_ready(struct aio_slots *s, struct aio_slot *slot);

@@ -13,7 +13,13 @@
 #include "compat/util/log.h"
 #include "compat/util/mem.h"
 
-#define FDS_PER_CHUNK 64
+/* Small: most programs have a few dozen descriptors. With many of them so many
+ * chunks are made together; a table has room for all of a group or for none. */
+#define FDS_PER_CHUNK   8
+#define CHUNKS_TOGETHER 8
+#define CHUNKS_ALONE    32 /* the first ones are not */
+/* Up to here a table grows to twice its size. */
+#define TABLE_SMALL 128
 /* Larger numbers are refused without asking the kernel: the table of chunks
  * alone would be gigabytes. */
 #define FD_LIMIT (INT_MAX / 4)
@@ -39,30 +45,55 @@ entry_at(const struct event_base *base, int fd)
 	return &base->fds.chunks[i / FDS_PER_CHUNK][i % FDS_PER_CHUNK];
 }
 
+static inline size_t
+together(size_t chunk)
+{
+	return chunk < CHUNKS_ALONE ? 1 : CHUNKS_TOGETHER;
+}
+
+/* For at least WANT chunks. 0, or -1 if memory is short. */
+static int
+grow_table(struct event_base *base, size_t want)
+{
+	struct ev_fdmap *map = &base->fds;
+	size_t had = map->nchunks, n = had != 0 ? had : EV_FIRST_CHUNKS;
+	struct ev_fd_entry **chunks = base->first_fds;
+
+	while (n < want)
+		n += n < TABLE_SMALL ? n : n / 2;
+	if (n > EV_FIRST_CHUNKS) {
+		bool leave = map->chunks == base->first_fds;
+
+		chunks =
+		    mm_realloc(leave ? NULL : map->chunks, n * sizeof(*chunks));
+		if (chunks == NULL)
+			return -1;
+		if (leave)
+			memcpy(chunks, base->first_fds, had * sizeof(*chunks));
+	}
+	memset(chunks + had, 0, (n - had) * sizeof(*chunks));
+	map->chunks = chunks;
+	map->nchunks = n;
+	return 0;
+}
+
 /* NULL if memory is short. */
 static struct ev_fd_entry *
 make(struct event_base *base, int fd)
 {
 	struct ev_fdmap *map = &base->fds;
-	size_t chunk = (size_t)fd / FDS_PER_CHUNK;
+	size_t chunk = (size_t)fd / FDS_PER_CHUNK, n = together(chunk), i;
+	struct ev_fd_entry *entries;
 
-	if (chunk >= map->nchunks) {
-		size_t n = map->nchunks != 0 ? map->nchunks * 2 : 4;
-		struct ev_fd_entry **chunks;
-
-		if (n <= chunk)
-			n = chunk + 1;
-		chunks = mm_realloc(map->chunks, n * sizeof(*chunks));
-		if (chunks == NULL)
-			return NULL;
-		memset(chunks + map->nchunks, 0,
-		    (n - map->nchunks) * sizeof(*chunks));
-		map->chunks = chunks;
-		map->nchunks = n;
-	}
-	map->chunks[chunk] =
-	    mm_calloc(FDS_PER_CHUNK, sizeof(struct ev_fd_entry));
-	return ev_fdmap_find_(base, fd);
+	chunk -= chunk % n;
+	if (chunk + n > map->nchunks && grow_table(base, chunk + n) < 0)
+		return NULL;
+	entries = mm_calloc(n * FDS_PER_CHUNK, sizeof(*entries));
+	if (entries == NULL)
+		return NULL;
+	for (i = 0; i < n; i++)
+		map->chunks[chunk + i] = &entries[i * FDS_PER_CHUNK];
+	return entry_at(base, fd);
 }
 
 static inline struct ev_fd_entry *
@@ -401,11 +432,13 @@ ev_fdmap_each_(struct event_base *base, ev_each_fn fn, void *arg)
 void
 ev_fdmap_free_(struct event_base *base)
 {
+	struct ev_fdmap *map = &base->fds;
 	size_t chunk;
 
-	for (chunk = 0; chunk < base->fds.nchunks; chunk++)
-		mm_free(base->fds.chunks[chunk]);
-	mm_free(base->fds.chunks);
-	base->fds.chunks = NULL;
-	base->fds.nchunks = 0;
+	for (chunk = 0; chunk < map->nchunks; chunk += together(chunk))
+		mm_free(map->chunks[chunk]);
+	if (map->chunks != base->first_fds)
+		mm_free(map->chunks);
+	map->chunks = NULL;
+	map->nchunks = 0;
 }

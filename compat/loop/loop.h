@@ -62,9 +62,11 @@ struct ev_fd_entry {
 
 /* By descriptor; chunks never move, since list heads are pointed at. */
 struct ev_fdmap {
-	struct ev_fd_entry **chunks;
+	struct ev_fd_entry *
+	    *chunks; /* NULL, or the base's first_fds, or more */
 	size_t nchunks;
 };
+#define EV_FIRST_CHUNKS 8
 
 /* The event whose callback runs, if its descriptor's entry still counts it. */
 struct ev_parting {
@@ -112,7 +114,7 @@ struct ev_doze {
 	unsigned skip; /* to let pass if that is in vain */
 };
 
-#define EV_READY_AT_ONCE 128
+#define EV_READY_AT_ONCE 64
 
 struct event_base {
 	void *lock;
@@ -178,16 +180,19 @@ struct event_base {
 	bool notify_held, notify_due;
 	atomic_uint notifiers;
 
-	char pad_[132];      /* th_notify_fd is at 500 */
-	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
-	enum aio_policy policy;
-	int told_trouble; /* the backend's, as it was last told of */
-	struct ev_doze doze;
-	struct timeval now; /* now_us */
+	/* The table of fds, as long as there are few. */
+	struct ev_fd_entry *first_fds[EV_FIRST_CHUNKS];
 
 	bool looking;         /* this pass looks and does not wait (run.c) */
 	int waits;            /* since a look was in vain */
 	struct timespec wait; /* how long this pass waits at most */
+	struct timeval now;   /* now_us */
+	int told_trouble;     /* the backend's, as it was last told of */
+	enum aio_policy policy;
+	struct ev_doze doze;
+
+	char pad_[12];       /* th_notify_fd is at 500 */
+	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
 	/* What a wait found. Not on the stack, where each pass would look at
 	 * the guard of an array. */
 	struct aio_ready ready[EV_READY_AT_ONCE];

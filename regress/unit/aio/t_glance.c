@@ -258,7 +258,7 @@ test_beside_a_poll(void **state)
 static void
 test_very_many(void **state)
 {
-	enum { LOOKED_AT = 4096, MANY = LOOKED_AT + 50 };
+	enum { LOOKED_AT = 4096, MANY = LOOKED_AT + 30 };
 	static int many[MANY];
 	static struct aio_ready got[MANY + 1];
 

@@ -592,8 +592,8 @@ test_generations_wrap(void **state)
 	assert_non_null(slot);
 	polls = aio_slots_need_polls(&aio_combined_of(b)->slots, slot);
 	assert_non_null(polls);
-	polls->poll[AIO_DIR_IN].generation = 0x7ffffffe;
-	slot->ep_generation = UINT32_MAX - 1;
+	polls->poll[AIO_DIR_IN].generation = AIO_GENERATIONS - 1;
+	slot->ep_generation = AIO_EP_GENERATIONS - 1;
 	for (int i = 0; i < 6; i++) {
 		unsigned edge = i % 2 ? AIO_EDGE : 0; /* into epoll and back */
 
@@ -603,8 +603,13 @@ test_generations_wrap(void **state)
 		hear(b, fd[0], AIO_READ);
 		take(fd[0]);
 		want(b, fd[0], 0);
+		/* Another file, under the same number. */
+		close(fd[0]);
+		close(fd[1]);
+		make_pipe(fd);
 	}
 	assert_true(polls->poll[AIO_DIR_IN].generation < 1000);
+	assert_true(slot->ep_generation < 1000);
 	b->ops->close(b);
 	close(fd[0]);
 	close(fd[1]);

@@ -36,6 +36,68 @@ test_addresses_stay(void **state)
 	aio_slots_fini(&s);
 }
 
+/* So many exist from FROM up to TO, itself not. */
+static int
+slots_within(const struct aio_slots *s, int from, int to)
+{
+	int n = 0;
+
+	for (int fd = from; fd < to; fd++) {
+		const struct aio_slot *slot = aio_slots_find(s, fd);
+
+		if (slot != NULL)
+			n += slot->fd == fd ? 1 : 1000000;
+	}
+	return n;
+}
+
+/* A high number brings its neighbours along, and nothing else. */
+static void
+test_made_together(void **state)
+{
+	struct aio_slots s;
+
+	aio_slots_init(&s);
+	assert_non_null(aio_slots_get(&s, 4711));
+	assert_int_equal(slots_within(&s, 0, 10000), 64);
+	assert_int_equal(slots_within(&s, 4672, 4736), 64);
+	assert_non_null(aio_slots_get(&s, 100));
+	assert_int_equal(slots_within(&s, 0, 256), 8);
+	assert_int_equal(slots_within(&s, 96, 104), 8);
+	aio_slots_fini(&s);
+}
+
+static size_t allocated;
+
+static void *
+counting_malloc(size_t len)
+{
+	allocated += len + sizeof(size_t);
+	return malloc(len);
+}
+
+static void *
+counting_realloc(void *p, size_t len)
+{
+	assert_null(p); /* no table grows twice here */
+	return counting_malloc(len);
+}
+
+static void
+test_few_are_small(void **state)
+{
+	struct aio_slots s;
+
+	aio_mem_set(counting_malloc, counting_realloc, free);
+	aio_slots_init(&s);
+	allocated = 0;
+	for (int fd = 3; fd < 103; fd++)
+		assert_non_null(aio_slots_get(&s, fd));
+	assert_true(allocated <= 100 * 21);
+	aio_slots_fini(&s);
+	aio_mem_set(NULL, NULL, NULL);
+}
+
 static int allocations_left;
 
 static void *
@@ -94,11 +156,14 @@ test_lists(void **state)
 			aio_slots_push_dirty(&s, slot[0]);
 			aio_slots_push_ready(&s, slot[2]);
 		}
+		assert_ptr_equal(s.dirty.tail, slot[2]);
+		assert_ptr_equal(aio_slots_begin_dirty(&s), slot[0]);
+		assert_null(s.dirty.head);
 		for (int i = 0; i < 3; i++) {
-			assert_ptr_equal(aio_slots_pop_dirty(&s), slot[i]);
+			assert_int_equal(aio_slots_take_dirty(slot[i]),
+			    i < 2 ? slot[i + 1]->fd : -1);
 			assert_ptr_equal(aio_slots_pop_ready(&s), slot[2 - i]);
 		}
-		assert_null(aio_slots_pop_dirty(&s));
 		assert_null(aio_slots_pop_ready(&s));
 	}
 	aio_slots_fini(&s);
@@ -253,6 +318,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_addresses_stay),
+	    cmocka_unit_test(test_made_together),
+	    cmocka_unit_test(test_few_are_small),
 	    cmocka_unit_test(test_no_memory),
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_left),
