@@ -212,8 +212,8 @@ aio_epollset_settle(
 		aio_epollset_leave(es, slot);
 		return 0;
 	}
-	if (slot->ep_have == slot->ep_want &&
-	    !(slot->flags & AIO_SLOT_RECALL)) {
+	if (!(slot->flags & AIO_SLOT_RECALL) &&
+	    slot->ep_have == slot->ep_want) {
 		if (!(slot->flags & AIO_SLOT_UNSURE)) {
 			count_interest(es, slot, true);
 			return 0;

@@ -429,6 +429,25 @@ unknown_to_epoll(void **state)
 	b->ops->close(b);
 }
 
+/* What is registered is more than what is wanted, for want of memory: only the
+ * latter is told of, until it is as it should be. */
+static void
+registered_for_more(void **state)
+{
+	struct aio_backend *b = open_policy(AIO_POLICY_NEVER);
+
+	want(b, fd[0], AIO_READ | AIO_CLOSED | AIO_FRESH);
+	hear_nothing(b, fd[0]);
+	ctl_odd = (struct oddity){-ENOMEM, 100};
+	want(b, fd[0], AIO_READ);
+	put(fd[1], 1);
+	hear(b, fd[0], AIO_READ);
+	assert_true(ctl_odd.times < 100);
+	ctl_odd.times = 0;
+	hear(b, fd[0], AIO_READ);
+	b->ops->close(b);
+}
+
 /* An edge asked for anew in the same pass, and a condition that comes to it. */
 static void
 edges(void **state)
@@ -651,6 +670,7 @@ main(void)
 	    CASE(bad_files),
 	    CASE(dies_standing),
 	    CASE(unknown_to_epoll),
+	    CASE(registered_for_more),
 	    CASE(edges),
 	    CASE(sleeps_of_all_lengths),
 	    CASE(late_cure),

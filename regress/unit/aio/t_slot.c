@@ -136,6 +136,18 @@ test_no_memory(void **state)
 	aio_mem_set(NULL, NULL, NULL);
 }
 
+/* Empties the dirty list, which is these N, in their order. */
+static void
+expect_dirty(struct aio_slots *s, struct aio_slot *const slot[], int n)
+{
+	assert_ptr_equal(s->dirty.tail, slot[n - 1]);
+	assert_ptr_equal(aio_slots_begin_dirty(s), slot[0]);
+	assert_null(s->dirty.head);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(aio_slots_take_dirty(slot[i]),
+		    i < n - 1 ? slot[i + 1]->fd : -1);
+}
+
 static void
 test_lists(void **state)
 {
@@ -156,14 +168,9 @@ test_lists(void **state)
 			aio_slots_push_dirty(&s, slot[0]);
 			aio_slots_push_ready(&s, slot[2]);
 		}
-		assert_ptr_equal(s.dirty.tail, slot[2]);
-		assert_ptr_equal(aio_slots_begin_dirty(&s), slot[0]);
-		assert_null(s.dirty.head);
-		for (int i = 0; i < 3; i++) {
-			assert_int_equal(aio_slots_take_dirty(slot[i]),
-			    i < 2 ? slot[i + 1]->fd : -1);
+		expect_dirty(&s, slot, 3);
+		for (int i = 0; i < 3; i++)
 			assert_ptr_equal(aio_slots_pop_ready(&s), slot[2 - i]);
-		}
 		assert_null(aio_slots_pop_ready(&s));
 	}
 	aio_slots_fini(&s);
@@ -182,27 +189,23 @@ test_left(void **state)
 		assert_non_null(slot[i]);
 	}
 	aio_slots_recall_left(&s);
-	assert_null(aio_slots_pop_dirty(&s));
+	assert_null(s.dirty.head);
 	for (int dirty = 0; dirty < 2; dirty++) {
-		aio_slots_push_left(&s, slot[0]);
 		aio_slots_push_left(&s, slot[1]);
+		aio_slots_push_left(&s, slot[2]);
 		assert_false(s.left_stirred);
 		if (dirty != 0)
-			aio_slots_push_dirty(&s, slot[2]);
+			aio_slots_push_dirty(&s, slot[0]);
 		assert_false(s.left_stirred);
-		aio_slots_push_dirty(&s, slot[1]);
+		aio_slots_push_dirty(&s, slot[2]);
 		assert_true(s.left_stirred);
 		aio_slots_recall_left(&s);
 		assert_false(s.left_stirred);
 		assert_null(s.left.head);
-		if (dirty != 0)
-			assert_ptr_equal(aio_slots_pop_dirty(&s), slot[2]);
-		assert_ptr_equal(aio_slots_pop_dirty(&s), slot[0]);
-		assert_ptr_equal(aio_slots_pop_dirty(&s), slot[1]);
-		assert_null(aio_slots_pop_dirty(&s));
-		aio_slots_push_dirty(&s, slot[1]);
+		expect_dirty(&s, &slot[1 - dirty], 2 + dirty);
+		aio_slots_push_dirty(&s, slot[2]);
 		assert_false(s.left_stirred);
-		assert_ptr_equal(aio_slots_pop_dirty(&s), slot[1]);
+		expect_dirty(&s, &slot[2], 1);
 	}
 	aio_slots_fini(&s);
 }
