@@ -7,7 +7,9 @@
  *
  * A process can have several copies of the library (libevent and libevent_core
  * both loaded, each for a part of the program): each keeps a file of its own,
- * and tells those of the others by their being mapped. */
+ * and tells those of the others by their being mapped, or locked: who makes a
+ * file holds its lock until it is mapped, and who removes an old one, for that
+ * time. */
 #include "compat/loop/live.h"
 
 #include <errno.h>
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -71,16 +74,46 @@ is_mapped(const char *name)
 	return found;
 }
 
+/* Not another's who makes or removes it. Without locks in the file system:
+ * believed. */
+static bool
+get_lock(int fd)
+{
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
 /* One of a process that had our number before, or of ourselves before an
- * exec: then it is ours to remove. */
+ * exec: then it is ours to remove. What cannot be opened is no file of
+ * counters. */
 static void
 remove_old(int dir, const char *name)
 {
+	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	struct stat st;
+	int fd;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    st.st_uid != geteuid())
+		return;
+	fd = openat(dir, name, flags);
+	if ((fd < 0 || get_lock(fd)) && !is_mapped(name))
+		unlinkat(dir, name, 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* A new file, locked; -1 if there is one, or it was taken for an old one. */
+static int
+create_one(int dir, const char *name)
+{
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dir, name, flags, 0600);
 	struct stat st;
 
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_uid == geteuid() && !is_mapped(name))
-		unlinkat(dir, name, 0);
+	if (fd < 0 || (get_lock(fd) && fstat(fd, &st) == 0 && st.st_nlink != 0))
+		return fd;
+	close(fd);
+	return -1;
 }
 
 /* By the first name that no other copy has; old ones go, for a reader would
@@ -88,7 +121,6 @@ remove_old(int dir, const char *name)
 static int
 create(int dir, uint64_t pid_namespace, char name[EV_LIVE_NAME_MAX])
 {
-	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	char next[EV_LIVE_NAME_MAX];
 	unsigned copy;
 	int fd = -1;
@@ -98,7 +130,7 @@ create(int dir, uint64_t pid_namespace, char name[EV_LIVE_NAME_MAX])
 		remove_old(dir, next);
 		if (fd < 0) {
 			memcpy(name, next, sizeof(next));
-			fd = openat(dir, name, flags, 0600);
+			fd = create_one(dir, name);
 		}
 	}
 	return fd;

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -451,19 +452,21 @@ find_directory_in_the_way(void)
 	CHECK(rmdir(path) == 0);
 }
 
-/* One that is mapped is another copy of the library's, here; one that is not
- * was left by a process that is gone, or before an exec. */
+/* One that is mapped is another copy of the library's, here; one that is locked
+ * is about to be; any other was left by a process that is gone, or before an
+ * exec. */
 static void
 find_other_copy(void)
 {
-	char path[192], second[200], stale[200];
+	char path[192], second[200], stale[200], young[200];
 	struct stat before, after;
 	void *others;
-	int fd;
+	int fd, young_fd;
 
 	path_of(getpid(), path, sizeof(path));
 	snprintf(second, sizeof(second), "%s.1", path);
 	snprintf(stale, sizeof(stale), "%s.2", path);
+	snprintf(young, sizeof(young), "%s.3", path);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
 	CHECK(fd >= 0 && ftruncate(fd, sizeof(file)) == 0);
 	CHECK(fstat(fd, &before) == 0);
@@ -472,12 +475,16 @@ find_other_copy(void)
 	CHECK(others != MAP_FAILED && close(fd) == 0);
 	fd = open(stale, O_RDWR | O_CREAT | O_EXCL, 0600);
 	CHECK(fd >= 0 && close(fd) == 0);
+	young_fd = open(young, O_RDWR | O_CREAT | O_EXCL, 0600);
+	CHECK(young_fd >= 0 && flock(young_fd, LOCK_EX) == 0);
 
 	kept[0] = new_base();
 	run_passes(kept[0], 2);
 	CHECK(stat(path, &after) == 0 && after.st_ino == before.st_ino);
 	CHECK(memcmp(others, &(struct ev_live_file){0}, sizeof(file)) == 0);
 	CHECK(access(stale, F_OK) != 0);
+	CHECK(access(young, F_OK) == 0);
+	CHECK(close(young_fd) == 0 && unlink(young) == 0);
 	fd = open(second, O_RDONLY);
 	CHECK(fd >= 0 && read(fd, &file, sizeof(file)) == sizeof(file));
 	CHECK(passes_of(slot_of(1)) == 2 && close(fd) == 0);
