@@ -9,8 +9,7 @@
 
 #include "compat/loop/loop.h"
 
-#define EV_PARTING_FLAGS                                                       \
-	(EVLIST_REPORTED | EVLIST_TIMEOUT | EVLIST_INSERTED)
+#define EV_PARTING_FLAGS (EVLIST_REPORTED | EVLIST_TIMEOUT | EVLIST_INSERTED)
 #define EV_COME_BACK_FLAGS                                                     \
 	(EVLIST_KNOWN | EVLIST_INSERTED | EVLIST_ACTIVE |                      \
 	    EVLIST_ACTIVE_LATER | EVLIST_FINALIZING)

@@ -81,7 +81,7 @@ TESTS += $(aio_tests)
 %C%_t_meanwhile_SOURCES = %D%/t_meanwhile.c %D%/harness.c
 %C%_t_meanwhile_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_meanwhile_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_submit \
-	-Wl,--wrap=aio_sys_pause
+	-Wl,--wrap=aio_sys_io_getevents -Wl,--wrap=aio_sys_pause
 %C%_t_meanwhile_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 
 %C%_t_odd_SOURCES = %D%/t_odd.c %D%/harness.c

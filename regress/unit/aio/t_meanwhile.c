@@ -9,6 +9,7 @@
 
 #include "aio/combined.h"
 #include "aio/methods.h"
+#include "aio/slot.h"
 #include "aio/sys.h"
 #include "regress/unit/support/wrap_sys.h"
 
@@ -35,6 +36,55 @@ __wrap_aio_sys_pause(unsigned microseconds)
 static struct aio_backend *b;
 static int one[2], two[2];
 
+/* A worker of the kernel that is late: while it is, what has completed of a
+ * reader of one[0] stays with it. */
+static struct {
+	bool late, holds;
+	struct io_event event;
+} worker;
+
+static bool
+keep(const struct io_event *ev)
+{
+	if (!worker.late || (int)(uint32_t)ev->data != one[0] ||
+	    aio_cookie_dir(ev->data) != AIO_DIR_IN)
+		return false;
+	assert_false(worker.holds);
+	worker.holds = true;
+	worker.event = *ev;
+	return true;
+}
+
+int
+__wrap_aio_sys_io_getevents(aio_context_t id, long min, long nr,
+    struct io_event *events, const struct timespec *timeout)
+{
+	int rc, n = 0;
+
+	if (worker.holds && !worker.late) {
+		worker.holds = false;
+		events[0] = worker.event;
+		return 1;
+	}
+	rc = __real_aio_sys_io_getevents(id, min, nr, events, timeout);
+	for (int i = 0; i < rc; i++) {
+		if (!keep(&events[i]))
+			events[n++] = events[i];
+	}
+	return rc < 0 ? rc : n;
+}
+
+static void
+open_with(const struct aio_options *opt)
+{
+	assert_int_equal(aio_method_epoll.open(&b, opt), 0);
+	make_pair(one);
+	make_pair(two);
+	want(b, one[0], AIO_READ | AIO_FRESH);
+	want(b, two[0], AIO_READ | AIO_FRESH);
+	hear_nothing(b, one[0]);
+}
+
 /* Readers of one[0] and two[0], polled by AIO. */
 static void
 open_readers(bool shared)
@@ -42,12 +92,7 @@ open_readers(bool shared)
 	struct aio_options opt = {
 	    .policy = AIO_POLICY_ALWAYS, .shared = shared};
 
-	assert_int_equal(aio_method_epoll.open(&b, &opt), 0);
-	make_pair(one);
-	make_pair(two);
-	want(b, one[0], AIO_READ | AIO_FRESH);
-	want(b, two[0], AIO_READ | AIO_FRESH);
-	hear_nothing(b, one[0]);
+	open_with(&opt);
 }
 
 static struct aio_stats
@@ -62,6 +107,7 @@ stats(void)
 static int
 teardown(void **state)
 {
+	worker.late = false;
 	b->ops->close(b);
 	for (int i = 0; i < 2; i++) {
 		close(one[i]);
@@ -193,6 +239,42 @@ hang_up_beside_closed(void **state)
 	hear(b, one[0], AIO_WRITE);
 }
 
+/* The reader's poll tells of a hang-up later than the writer's does, in each
+ * pass: until then nothing is told to the reader, nor to the writer what it is
+ * not to hear, and the reader's is not lost. */
+static void
+hang_up_by_halves(unsigned also, unsigned soon, unsigned late)
+{
+	struct aio_options opt = {
+	    .policy = AIO_POLICY_ALWAYS, .no_user_ring = true};
+
+	open_with(&opt);
+	fill(one[0]);
+	worker.late = true;
+	assert_int_equal(shutdown(one[0], SHUT_WR), 0);
+	assert_int_equal(shutdown(one[1], SHUT_WR), 0);
+	want(b, one[0], AIO_READ | AIO_WRITE | also);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(pass(b, DEADLINE_MS, one[0]), soon);
+	worker.late = false;
+	hear(b, one[0], soon | late);
+	for (int i = 0; i < 5; i++)
+		hear(b, one[0], soon | late);
+	assert_false(worker.holds);
+}
+
+static void
+hang_up_late_for_reader(void **state)
+{
+	hang_up_by_halves(0, AIO_WRITE, AIO_READ);
+}
+
+static void
+hang_up_late_beside_closed(void **state)
+{
+	hang_up_by_halves(AIO_CLOSED, AIO_CLOSED, AIO_READ);
+}
+
 /* While a thread sleeps, AIO refuses what comes: epoll has it before set()
  * returns, and wakes the sleeper. */
 static void
@@ -275,6 +357,8 @@ main(void)
 	    CASE(both_directions),
 	    CASE(reader_joins_closed),
 	    CASE(hang_up_beside_closed),
+	    CASE(hang_up_late_for_reader),
+	    CASE(hang_up_late_beside_closed),
 	    CASE(refused_during_sleep),
 	    CASE(becomes_edge_triggered),
 	    CASE(lets_workers_in),
