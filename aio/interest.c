@@ -35,7 +35,7 @@ take_back(
 		/* What has completed meanwhile is no cancel. */
 		aio_flight_reap(&c->flight);
 		if (gone & slot->armed)
-			aio_policy_cancelled(
+			aio_policy_cancelled(&c->place, slot,
 			    aio_slots_own_polls(&c->slots, slot),
 			    gone & slot->armed);
 	}
@@ -88,11 +88,11 @@ start_anew(struct aio_combined *c, struct aio_slot *slot)
 		take_back(c, slot, 0, 0);
 	if (slot->ep_home != 0 && aio_flight_can_arm(&c->flight))
 		++c->stats.moves[AIO_MOVE_CHURN];
+	aio_policy_fresh(&c->place, slot);
 	slot->ep_home = 0;
 	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
 	if (slot->ep_have != 0)
 		slot->flags |= AIO_SLOT_RECALL;
-	aio_policy_fresh(&c->place, slot);
 }
 
 /* Into epoll at once, which says whether it can be watched. */
@@ -120,7 +120,8 @@ meet(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	bool familiar = slot->ep_have != 0 && (slot->flags & AIO_SLOT_SAME) &&
 			c->place.policy != AIO_POLICY_ALWAYS;
 	bool usable = c->flight.lost == 0 && !(want & AIO_EDGE) && !familiar &&
-		      aio_policy_uses_aio(&c->place, c->flight.ctx != NULL);
+		      aio_policy_uses_aio(&c->place, c->flight.ctx != NULL) &&
+		      (!(want & AIO_READ) || aio_policy_admits(&c->place));
 	bool same = false;
 	int rc;
 

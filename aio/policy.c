@@ -8,9 +8,20 @@
 #include "aio/sys.h"
 
 /* Events in a row, none withdrawn, that make an interest a standing one: an AIO
- * poll costs 0.33 us more per event than epoll, a registration in epoll and its
- * release 1.35 us more than a poll. (kernel experiments e6_hot, e2_hybrid) */
-#define STANDING_FIRES 4
+ * poll costs 0.4 to 0.8 us more per event than epoll, a registration in epoll
+ * and its release 0.3 to 1.35 us more than a poll. (kernel experiments e6_hot,
+ * e2_hybrid; benchmark w_lives) */
+#define STANDING_FIRES 2
+/* Will a new reader be one that AIO suits? Nobody knows, but most of a
+ * program's are alike. What AIO gained by one that fired once and went is lost
+ * by one that fired twice, four times by one that stood, and 16 times by one
+ * that was cancelled (w_lives). While so much more was lost than gained ... */
+#define LOST_BY_TWO       1
+#define LOST_BY_STANDING  4
+#define LOST_BY_CANCELLED 16
+#define BAD_LUCK_MAX      32
+/* ... one in so many is tried. */
+#define TRY_ONE_IN 64
 /* Cancels beyond this share of events (1/N) make epoll the better place: one
  * costs 3 us, the gain of three fires. (e1_cancel, e2_hybrid) */
 #define CANCEL_SHARE 3
@@ -93,6 +104,24 @@ aio_policy_context_refused(struct aio_placement *p)
 	p->retry_pass = p->passes + p->backoff;
 }
 
+bool
+aio_policy_admits(struct aio_placement *p)
+{
+	return p->bad_luck < BAD_LUCK_MAX || p->policy == AIO_POLICY_ALWAYS ||
+	       ++p->passed_over % TRY_ONE_IN == 0;
+}
+
+/* Where all goes to AIO there is nothing to learn for. */
+static void
+lose(struct aio_placement *p, unsigned loss)
+{
+	if (p->policy == AIO_POLICY_ALWAYS)
+		return;
+	p->bad_luck += loss;
+	if (p->bad_luck > BAD_LUCK_MAX)
+		p->bad_luck = BAD_LUCK_MAX;
+}
+
 static bool
 is_mostly_cancelled(const struct aio_poll *poll)
 {
@@ -126,7 +155,7 @@ suits_aio(const struct aio_slot *slot, const struct aio_polls *polls,
 }
 
 unsigned
-aio_policy_choose(const struct aio_placement *p, const struct aio_slot *slot,
+aio_policy_choose(struct aio_placement *p, const struct aio_slot *slot,
     const struct aio_polls *polls, unsigned conds, bool full,
     struct aio_stats *stats)
 {
@@ -142,10 +171,13 @@ aio_policy_choose(const struct aio_placement *p, const struct aio_slot *slot,
 
 		if (part == 0)
 			continue;
-		if (suits_aio(slot, polls, dir, full, &why))
+		if (suits_aio(slot, polls, dir, full, &why)) {
 			chosen |= part;
-		else
-			++stats->moves[why];
+			continue;
+		}
+		++stats->moves[why];
+		if (dir == AIO_DIR_IN && why == AIO_MOVE_STANDING)
+			lose(p, LOST_BY_STANDING);
 	}
 	return chosen;
 }
@@ -164,7 +196,13 @@ fade(struct aio_poll *poll)
 void
 aio_policy_fresh(struct aio_placement *p, struct aio_slot *slot)
 {
+	const bool was_in_aio = !(slot->ep_home & AIO_READ);
+
 	++p->churn;
+	if (was_in_aio && slot->streak_in == 1 && p->bad_luck > 0)
+		--p->bad_luck;
+	else if (was_in_aio && slot->streak_in == STANDING_FIRES)
+		lose(p, LOST_BY_TWO);
 	slot->streak_in = 0;
 	slot->streak_out = 0;
 }
@@ -187,8 +225,16 @@ aio_policy_fired(struct aio_slot *slot, struct aio_polls *polls, unsigned conds)
 }
 
 void
-aio_policy_cancelled(struct aio_polls *polls, unsigned conds)
+aio_policy_cancelled(struct aio_placement *p, struct aio_slot *slot,
+    struct aio_polls *polls, unsigned conds)
 {
+	if (conds & AIO_READ) {
+		lose(p, LOST_BY_CANCELLED);
+		/* Once is too often: it is epoll's, if it comes back, and not
+		 * judged again when it goes. */
+		if (slot->streak_in <= STANDING_FIRES)
+			slot->streak_in = STANDING_FIRES + 1;
+	}
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
 		if (!(conds & aio_direction_conds(dir)))
 			continue;

@@ -19,6 +19,8 @@ struct aio_placement {
 	uint64_t next_look;  /* churn from which on there is something to ask */
 	uint64_t retry_pass; /* after a context was refused */
 	uint64_t backoff;
+	unsigned bad_luck;    /* with new readers that AIO got (policy.c) */
+	unsigned passed_over; /* that it did not get for it */
 };
 
 void aio_policy_init(
@@ -37,6 +39,9 @@ aio_policy_wants_context(struct aio_placement *p, bool work_waits)
 	return aio_policy_judge_churn(p, work_waits);
 }
 
+/* A new reader comes: shall AIO have it, as far as that can be known? */
+bool aio_policy_admits(struct aio_placement *p);
+
 /* There was none to be had: not again for a while. */
 void aio_policy_context_refused(struct aio_placement *p);
 
@@ -46,9 +51,9 @@ bool aio_policy_uses_aio(const struct aio_placement *p, bool have_context);
 /* Which of CONDS, that are armed nowhere, shall be polled by AIO; the others
  * go to epoll. FULL: the ring has no room for idle interest. The reason for a
  * move from AIO to epoll is counted in STATS. */
-unsigned aio_policy_choose(const struct aio_placement *p,
-    const struct aio_slot *slot, const struct aio_polls *polls, unsigned conds,
-    bool full, struct aio_stats *stats);
+unsigned aio_policy_choose(struct aio_placement *p, const struct aio_slot *slot,
+    const struct aio_polls *polls, unsigned conds, bool full,
+    struct aio_stats *stats);
 
 /* History. Each is told of conditions, whatever half they live in; POLLS is the
  * slot's AIO part, or NULL. */
@@ -80,6 +85,7 @@ aio_policy_withdrawn(
 		slot->streak_out = 0;
 }
 /* And in flight in AIO. */
-void aio_policy_cancelled(struct aio_polls *polls, unsigned conds);
+void aio_policy_cancelled(struct aio_placement *p, struct aio_slot *slot,
+    struct aio_polls *polls, unsigned conds);
 
 #endif

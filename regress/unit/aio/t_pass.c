@@ -692,9 +692,38 @@ test_long_life(void **state)
 	assert_int_equal(n.ctl + n.submit, 0); /* settled in epoll */
 	b->ops->stats(b, &stats);
 	/* It had something when it came, which was seen without a poll. */
-	assert_int_equal(stats.iocbs, 3);
+	assert_int_equal(stats.iocbs, 1);
 	assert_int_equal(stats.moves[AIO_MOVE_STANDING], 1);
 	assert_string_equal(b->ops->status(b), "aio+epoll");
+	b->ops->close(b);
+	close_fds();
+}
+
+/* New ones that are mostly taken back while they wait go to epoll at once, but
+ * for one in 64. */
+static void
+test_taken_back(void **state)
+{
+	struct aio_backend *b = open_with(AIO_POLICY_ADAPTIVE);
+
+	make_fds();
+	aio_combined_of(b)->place.churn = 1000000;
+	for (int i = 0; i < 20; i++)
+		hear_nothing(b, fds[0][0]);
+	for (int i = 0; i < 2 + 640; i++) {
+		int fd = 200 + i; /* none of them is known for it */
+
+		assert_int_equal(dup2(fds[0][0], fd), fd);
+		want(b, fd, AIO_READ | AIO_FRESH);
+		hear_nothing(b, fd);
+		want(b, fd, 0);
+		close(fd);
+	}
+	assert_int_equal(n.submit, 2 + 10);
+	want(b, fds[0][0], AIO_READ | AIO_FRESH);
+	put(fds[0][1], 1);
+	hear(b, fds[0][0], AIO_READ);
+	assert_int_equal(n.submit, 2 + 10);
 	b->ops->close(b);
 	close_fds();
 }
@@ -723,6 +752,7 @@ main(void)
 	    cmocka_unit_test(test_ring_full),
 	    cmocka_unit_test(test_short_life),
 	    cmocka_unit_test(test_long_life),
+	    cmocka_unit_test(test_taken_back),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

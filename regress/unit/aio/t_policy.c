@@ -46,7 +46,7 @@ test_new_goes_to_aio(void **state)
 static void
 test_standing_goes_to_epoll(void **state)
 {
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 2; i++) {
 		assert_int_equal(choose(AIO_READ), AIO_READ);
 		aio_policy_fired(&slot, &polls, AIO_READ);
 	}
@@ -91,7 +91,7 @@ static void
 withdraw_in_flight(unsigned conds)
 {
 	aio_policy_withdrawn(&place, &slot, conds);
-	aio_policy_cancelled(&polls, conds);
+	aio_policy_cancelled(&place, &slot, &polls, conds);
 }
 
 static void
@@ -121,6 +121,103 @@ test_history_fades(void **state)
 		aio_policy_fresh(&place, &slot);
 	}
 	assert_int_equal(choose(AIO_READ), AIO_READ);
+}
+
+/* ---- what becomes of most readers decides about new ones */
+
+enum end { BY_ITSELF, IN_FLIGHT };
+
+/* A reader that is given to AIO fires so often, and goes. */
+static void
+live(int fires, enum end end)
+{
+	aio_policy_fresh(&place, &slot);
+	slot.ep_home = 0;
+	for (int i = 0; i < fires; i++) {
+		if (slot.ep_home == 0 && choose(AIO_READ) == 0)
+			slot.ep_home = AIO_READ;
+		aio_policy_fired(&slot, &polls, AIO_READ);
+	}
+	aio_policy_withdrawn(&place, &slot, AIO_READ);
+	if (end == IN_FLIGHT && slot.ep_home == 0)
+		aio_policy_cancelled(&place, &slot, &polls, AIO_READ);
+}
+
+static int
+lives_until_passed_over(int fires, enum end end)
+{
+	for (int n = 0; n < 1000; n++) {
+		if (!aio_policy_admits(&place))
+			return n;
+		live(fires, end);
+	}
+	return 1000;
+}
+
+static void
+test_most_are_brief(void **state)
+{
+	assert_int_equal(lives_until_passed_over(1, BY_ITSELF), 1000);
+	live(10, BY_ITSELF);
+	live(10, BY_ITSELF);
+	assert_int_equal(lives_until_passed_over(1, BY_ITSELF), 1000);
+	assert_int_equal(place.bad_luck, 0);
+}
+
+static void
+test_most_are_too_long(void **state)
+{
+	assert_int_equal(lives_until_passed_over(10, BY_ITSELF), 8);
+	reset(state);
+	/* Each is judged when the number is used again. */
+	assert_int_equal(lives_until_passed_over(2, BY_ITSELF), 33);
+	reset(state);
+	assert_int_equal(lives_until_passed_over(1, IN_FLIGHT), 2);
+	reset(state);
+	assert_int_equal(lives_until_passed_over(0, IN_FLIGHT), 2);
+}
+
+/* What comes back after a cancel does so to epoll. */
+static void
+test_cancelled_once(void **state)
+{
+	live(0, IN_FLIGHT);
+	assert_int_equal(choose(AIO_READ | AIO_WRITE), AIO_WRITE);
+	aio_policy_fresh(&place, &slot);
+	assert_int_equal(choose(AIO_READ), AIO_READ);
+}
+
+static void
+test_some_are_tried(void **state)
+{
+	unsigned tried = 0;
+
+	assert_int_equal(lives_until_passed_over(1, IN_FLIGHT), 2);
+	for (int i = 0; i < 640; i++) {
+		if (!aio_policy_admits(&place))
+			continue;
+		tried++;
+		live(1, IN_FLIGHT);
+	}
+	assert_int_equal(tried, 10);
+	/* One that went by itself, and the rest may try. */
+	while (!aio_policy_admits(&place))
+		;
+	live(1, BY_ITSELF);
+	aio_policy_fresh(&place, &slot);
+	assert_int_equal(lives_until_passed_over(1, BY_ITSELF), 1000);
+	assert_int_equal(place.bad_luck, 0);
+}
+
+/* Where all goes to AIO nothing is learnt. */
+static void
+test_always_learns_nothing(void **state)
+{
+	place.policy = AIO_POLICY_ALWAYS;
+	assert_int_equal(lives_until_passed_over(1, IN_FLIGHT), 1000);
+	assert_int_equal(place.bad_luck, 0);
+	place.bad_luck = 1000;
+	assert_true(aio_policy_admits(&place));
 }
 
 static void
@@ -213,6 +310,11 @@ main(void)
 	    cmocka_unit_test_setup(test_one_shot, reset),
 	    cmocka_unit_test_setup(test_cancelled_goes_to_epoll, reset),
 	    cmocka_unit_test_setup(test_history_fades, reset),
+	    cmocka_unit_test_setup(test_most_are_brief, reset),
+	    cmocka_unit_test_setup(test_most_are_too_long, reset),
+	    cmocka_unit_test_setup(test_cancelled_once, reset),
+	    cmocka_unit_test_setup(test_some_are_tried, reset),
+	    cmocka_unit_test_setup(test_always_learns_nothing, reset),
 	    cmocka_unit_test_setup(test_full_ring, reset),
 	    cmocka_unit_test_setup(test_forbidden, reset),
 	    cmocka_unit_test_setup(test_short_lives, reset),
