@@ -149,17 +149,24 @@ expect_dirty(struct aio_slots *s, struct aio_slot *const slot[], int n)
 }
 
 static void
+open_with_three(struct aio_slots *s, struct aio_slot *slot[3])
+{
+	aio_slots_init(s);
+	for (int i = 0; i < 3; i++) {
+		slot[i] = aio_slots_get(s, i * 100);
+		assert_non_null(slot[i]);
+	}
+}
+
+static void
 test_lists(void **state)
 {
 	struct aio_slots s;
 	struct aio_slot *slot[3];
 
-	aio_slots_init(&s);
-	for (int i = 0; i < 3; i++) {
-		slot[i] = aio_slots_get(&s, i * 100);
-		assert_non_null(slot[i]);
+	open_with_three(&s, slot);
+	for (int i = 0; i < 3; i++)
 		assert_non_null(aio_slots_need_polls(&s, slot[i]));
-	}
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 3; i++) {
 			aio_slots_push_dirty(&s, slot[i]);
@@ -183,11 +190,7 @@ test_left(void **state)
 	struct aio_slots s;
 	struct aio_slot *slot[3];
 
-	aio_slots_init(&s);
-	for (int i = 0; i < 3; i++) {
-		slot[i] = aio_slots_get(&s, i * 100);
-		assert_non_null(slot[i]);
-	}
+	open_with_three(&s, slot);
 	aio_slots_recall_left(&s);
 	assert_null(s.dirty.head);
 	for (int dirty = 0; dirty < 2; dirty++) {
