@@ -110,6 +110,16 @@ register_in_epoll(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	return rc;
 }
 
+/* May this new interest be AIO's, as far as that depends on others' fate? */
+static bool
+is_admitted(struct aio_combined *c, unsigned want)
+{
+	if (!(want & AIO_READ) || aio_policy_admits(&c->place))
+		return true;
+	++c->stats.passed_over;
+	return false;
+}
+
 /* The first interest in a descriptor, or in what may be another file under its
  * number. Errors come from fstat() where AIO may be used, else from epoll. */
 static int
@@ -121,7 +131,7 @@ meet(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 			c->place.policy != AIO_POLICY_ALWAYS;
 	bool usable = c->flight.lost == 0 && !(want & AIO_EDGE) && !familiar &&
 		      aio_policy_uses_aio(&c->place, c->flight.ctx != NULL) &&
-		      (!(want & AIO_READ) || aio_policy_admits(&c->place));
+		      is_admitted(c, want);
 	bool same = false;
 	int rc;
 

@@ -69,7 +69,7 @@ judge(const struct ev_live_file *f)
 {
 	if (f->version != EV_LIVE_VERSION ||
 	    f->file_bytes != sizeof(struct ev_live_file) ||
-	    f->slots != EV_LIVE_SLOTS || f->counters != EV_LIVE_COUNTERS)
+	    f->slots != EV_LIVE_SLOTS || f->counters != EV_LIVE_FIRST_COUNTERS)
 		return STATS_VERSION;
 	return STATS_OK;
 }
@@ -352,6 +352,18 @@ by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
+/* What one of the copies does not count is not shown. */
+static void
+know_counters(const struct ev_live_file *header, struct stats_view *out)
+{
+	const uint32_t added = EV_LIVE_COUNTERS - EV_LIVE_FIRST_COUNTERS;
+	int n = EV_LIVE_FIRST_COUNTERS +
+		(int)(header->added < added ? header->added : added);
+
+	if (n < out->n_counters)
+		out->n_counters = n;
+}
+
 static bool
 read_copy(int fd, unsigned copy, struct stats_view *out)
 {
@@ -364,6 +376,7 @@ read_copy(int fd, unsigned copy, struct stats_view *out)
 	if (fd < 0 || fstat(fd, &st) != 0 || st.st_nlink == 0 ||
 	    !stats_read_header(fd, &header))
 		return false;
+	know_counters(&header, out);
 	out->n_hidden += header.hidden;
 	for (i = 0; i < EV_LIVE_SLOTS; i++) {
 		if (!read_slot(fd, i, &slot))
@@ -380,6 +393,7 @@ stats_read(struct stats_source *s, struct stats_view *out)
 	unsigned i;
 
 	memset(out, 0, sizeof(*out));
+	out->n_counters = EV_LIVE_COUNTERS;
 	if (ev_live_start_of_(s->pid) != s->start)
 		return false;
 	for (i = 0; i < EV_LIVE_COPIES; i++)

@@ -35,6 +35,7 @@ struct stats_base {
 };
 
 struct stats_view {
+	int n_counters; /* that the library knows, and we */
 	unsigned n_bases, n_freed, n_hidden;
 	struct stats_base bases[EV_LIVE_COPIES * EV_LIVE_SLOTS];
 	struct event_aio_stats freed, total;

@@ -164,7 +164,7 @@ draw_bases(struct screen *s, const struct stats_look *l)
 static void
 cell(const struct stats_look *l, int c, char *out, size_t len)
 {
-	if (c >= EV_LIVE_COUNTERS)
+	if (c >= l->now.n_counters)
 		*out = '\0';
 	else if (c == STATS_INDEX(in_flight))
 		snprintf(out, len, "%-16s%12" PRIu64 "%10s", stats_names[c],
@@ -179,11 +179,11 @@ draw_counters(struct screen *s, const struct stats_look *l)
 {
 	const char *heading = "                       total     per s";
 	char left[64], right[64];
-	int c, half = (EV_LIVE_COUNTERS + 1) / 2;
+	int c, n = l->now.n_counters, half = (n + 1) / 2;
 
 	if (s->columns < MIN_TWO_COLUMNS) {
 		line(s, "%s", heading);
-		for (c = 0; c < EV_LIVE_COUNTERS; c++) {
+		for (c = 0; c < n; c++) {
 			cell(l, c, left, sizeof(left));
 			line(s, "%s", left);
 		}

@@ -70,7 +70,7 @@ stats_print(const struct stats_look *l)
 		printf("and %u more, which are not counted\n", v->n_hidden);
 	if (v->n_freed > 0)
 		printf("%u freed, which are\n", v->n_freed);
-	for (c = 0; c < EV_LIVE_COUNTERS; c++)
+	for (c = 0; c < v->n_counters; c++)
 		printf("  %-17s %" PRIu64 "\n", stats_names[c],
 		    stats_value(&v->total, c));
 }
@@ -110,12 +110,12 @@ stats_print_rates(const struct stats_look *l, bool heading)
 
 static void
 put_counters(
-    struct json *j, const char *key, const struct event_aio_stats *stats)
+    struct json *j, const char *key, const struct event_aio_stats *stats, int n)
 {
 	int c;
 
 	json_object(j, key);
-	for (c = 0; c < EV_LIVE_COUNTERS; c++)
+	for (c = 0; c < n; c++)
 		json_uint(j, stats_names[c], stats_value(stats, c));
 	json_end_object(j);
 }
@@ -130,7 +130,7 @@ put_rates(struct json *j, const struct stats_look *l)
 		return;
 	}
 	json_object(j, "per_second");
-	for (c = 0; c < EV_LIVE_COUNTERS; c++) {
+	for (c = 0; c < l->now.n_counters; c++) {
 		if (c != STATS_INDEX(in_flight))
 			json_real(j, stats_names[c], stats_rate(l, c));
 	}
@@ -138,14 +138,14 @@ put_rates(struct json *j, const struct stats_look *l)
 }
 
 static void
-put_base(struct json *j, const struct stats_base *b)
+put_base(struct json *j, const struct stats_base *b, int n_counters)
 {
 	json_object(j, NULL);
 	json_uint(j, "copy", b->copy);
 	json_uint(j, "number", b->number);
 	json_string(j, "method", b->method);
 	json_string(j, "status", b->status);
-	put_counters(j, "counters", &b->counters);
+	put_counters(j, "counters", &b->counters, n_counters);
 	json_end_object(j);
 }
 
@@ -162,12 +162,12 @@ stats_print_json(const struct stats_look *l, bool one_of_many)
 	json_string(&j, "library", l->source->library);
 	json_array(&j, "bases");
 	for (i = 0; i < v->n_bases; i++)
-		put_base(&j, &v->bases[i]);
+		put_base(&j, &v->bases[i], v->n_counters);
 	json_end_array(&j);
 	json_uint(&j, "bases_hidden", v->n_hidden);
 	json_uint(&j, "bases_freed", v->n_freed);
-	put_counters(&j, "freed", &v->freed);
-	put_counters(&j, "total", &v->total);
+	put_counters(&j, "freed", &v->freed, v->n_counters);
+	put_counters(&j, "total", &v->total, v->n_counters);
 	if (one_of_many)
 		put_rates(&j, l);
 	json_end_object(&j);

@@ -95,6 +95,9 @@ ev_stats_read_(struct event_base *base, struct event_aio_stats *out)
 	    .passes = base->passes,
 	    .callbacks = base->callbacks,
 	    .wakeups = base->wakeups,
+	    .passed_over = s.passed_over,
+	    .dozes = base->doze.tries,
+	    .dozes_in_vain = base->doze.in_vain,
 	};
 }
 

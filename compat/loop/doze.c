@@ -118,6 +118,16 @@ ev_doze_call_(struct event_base *base)
 }
 
 void
+ev_doze_over_(struct event_base *base, bool called)
+{
+	base->doze.tries++;
+	if (called)
+		base->wakeups++;
+	else
+		base->doze.in_vain++;
+}
+
+void
 ev_doze_missed_(struct ev_doze *doze)
 {
 	if (doze->left > 0)

@@ -190,7 +190,8 @@ fill(struct ev_live_file *f, uint64_t pid_namespace)
 	f->version = EV_LIVE_VERSION;
 	f->file_bytes = sizeof(*f);
 	f->slots = EV_LIVE_SLOTS;
-	f->counters = EV_LIVE_COUNTERS;
+	f->counters = EV_LIVE_FIRST_COUNTERS;
+	f->added = EV_LIVE_COUNTERS - EV_LIVE_FIRST_COUNTERS;
 	f->pid = (int32_t)getpid();
 	f->start_ticks = ev_live_start_of_(0);
 	f->pid_namespace = pid_namespace;

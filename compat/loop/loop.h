@@ -112,6 +112,8 @@ enum ev_rest {
 struct ev_doze {
 	unsigned left; /* until the next try */
 	unsigned skip; /* to let pass if that is in vain */
+	/* For struct event_aio_stats; with the lock. */
+	uint64_t tries, in_vain;
 };
 
 #define EV_READY_AT_ONCE 64
@@ -189,10 +191,10 @@ struct event_base {
 	struct timeval now;   /* now_us */
 	int told_trouble;     /* the backend's, as it was last told of */
 	enum aio_policy policy;
-	struct ev_doze doze;
 
-	char pad_[12];       /* th_notify_fd is at 500 */
+	char pad_[20];       /* th_notify_fd is at 500 */
 	int th_notify_fd[2]; /* [0]: eventfd to wake the loop, or -1 */
+	struct ev_doze doze;
 	/* What a wait found. Not on the stack, where each pass would look at
 	 * the guard of an array. */
 	struct aio_ready ready[EV_READY_AT_ONCE];
@@ -471,6 +473,8 @@ enum ev_rest ev_doze_choose_(
     const struct event_base *base, const struct timespec *timeout);
 /* Dozes, without the lock. True if somebody called, false if it shall sleep. */
 bool ev_doze_(struct event_base *base);
+/* With the lock again: CALLED is what ev_doze_() said. */
+void ev_doze_over_(struct event_base *base, bool called);
 /* Calls a loop that rests. False if it sleeps, and has to be woken. */
 bool ev_doze_call_(struct event_base *base);
 /* It slept until it was woken. */

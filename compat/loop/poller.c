@@ -73,7 +73,8 @@ ev_poll_once_(struct event_base *base, const struct timespec *timeout)
 	r = b->ops->sleep(b, called ? &zero : timeout);
 	ev_lock(base->lock);
 	set_rest(base, EV_REST_AWAKE);
-	base->wakeups += called;
+	if (__builtin_expect(rest == EV_REST_DOZING, 0))
+		ev_doze_over_(base, called);
 	if (r >= 0)
 		r = collect(base);
 	return r < 0 ? fail(b, r) : 0;

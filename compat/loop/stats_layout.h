@@ -12,7 +12,10 @@
  * A slot is one base's, or the sum of those that were freed. Its writer first
  * counts `began` up, then writes, then sets `ended` to the same number; a
  * reader that copies it from front to back has a whole one if the two are
- * equal. */
+ * equal.
+ *
+ * What is unused is zero, so that it can come into use: counters are added at
+ * the end. A command shows those that both it and the library know. */
 #ifndef COMPAT_LOOP_STATS_LAYOUT_H
 #define COMPAT_LOOP_STATS_LAYOUT_H
 
@@ -34,11 +37,12 @@
 		    "moved_cancelled", "moved_refused", "moved_full",          \
 		    "moved_lost", "moved_churn", "overflow", "contexts_made",  \
 		    "contexts_reused", "in_flight", "passes", "callbacks",     \
-		    "wakeups"                                                  \
+		    "wakeups", "passed_over", "dozes", "dozes_in_vain"         \
 	}
 
 enum {
-	EV_LIVE_COUNTERS = 27,
+	EV_LIVE_COUNTERS = 30,
+	EV_LIVE_FIRST_COUNTERS = 27, /* of these: those that came first */
 	EV_LIVE_SLOTS = 127,
 	EV_LIVE_SUM = 0,    /* the slot of the bases that were freed */
 	EV_LIVE_COPIES = 4, /* files a process has at the most */
@@ -58,7 +62,7 @@ struct ev_live_slot {
 	char method[32];  /* event_base_get_method() */
 	char status[128]; /* event_base_get_aio_status(), cut */
 	uint64_t counters[EV_LIVE_COUNTERS];
-	char unused[112];
+	char unused[88]; /* of a slot: more counters */
 	uint64_t began;
 };
 
@@ -67,13 +71,14 @@ struct ev_live_file {
 	uint32_t version;
 	uint32_t file_bytes;
 	uint32_t slots;
-	uint32_t counters;
+	uint32_t counters; /* EV_LIVE_FIRST_COUNTERS, as old commands want it */
 	int32_t pid;
 	uint32_t hidden;        /* bases for which there was no slot */
 	uint64_t start_ticks;   /* of the process: /proc/PID/stat, field 22 */
 	uint64_t pid_namespace; /* inode number; 0: unknown */
 	char library[32];       /* version of libevent-aio */
-	char unused[432];
+	uint32_t added; /* how many counters there are beyond the first */
+	char unused[428];
 	struct ev_live_slot slot[EV_LIVE_SLOTS];
 };
 
@@ -90,6 +95,7 @@ _Static_assert(offsetof(struct ev_live_slot, counters) == 176 &&
     "layout, version 1");
 _Static_assert(sizeof(struct ev_live_file) == 65536, "layout, version 1");
 _Static_assert(offsetof(struct ev_live_file, start_ticks) == 32 &&
+		   offsetof(struct ev_live_file, added) == 80 &&
 		   offsetof(struct ev_live_file, slot) == 512,
     "layout, version 1");
 

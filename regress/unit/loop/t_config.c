@@ -213,6 +213,70 @@ statistics_count(void **state)
 	event_base_free(base);
 }
 
+/* Programs and files hold the counters at these places: new ones come behind.
+ */
+static void
+counters_stay_where_they_are(void **state)
+{
+	assert_int_equal(offsetof(struct event_aio_stats, submits), 0);
+	assert_int_equal(offsetof(struct event_aio_stats, epoll_changes), 80);
+	assert_int_equal(offsetof(struct event_aio_stats, moved_churn), 152);
+	assert_int_equal(offsetof(struct event_aio_stats, wakeups), 208);
+	assert_int_equal(offsetof(struct event_aio_stats, passed_over), 216);
+	assert_int_equal(offsetof(struct event_aio_stats, dozes_in_vain), 232);
+}
+
+/* Compiled when "wakeups" was the last of them. */
+static void
+a_program_that_knows_fewer_counters(void **state)
+{
+	const size_t known = offsetof(struct event_aio_stats, passed_over);
+	struct event_base *base = base_of(&kinds[1]);
+	struct event_aio_stats s;
+
+	fire_once(base);
+	memset(&s, 0xff, sizeof(s));
+	assert_int_equal(event_base_get_aio_stats(base, &s, known), 0);
+	assert_int_equal(s.callbacks, 1);
+	assert_int_equal(s.wakeups, 0);
+	assert_int_equal(s.passed_over, UINT64_MAX);
+	assert_int_equal(s.dozes_in_vain, UINT64_MAX);
+	event_base_free(base);
+}
+
+/* Readers that are withdrawn in flight speak against those after them. */
+static void
+statistics_count_who_is_passed_over(void **state)
+{
+	enum { READERS = 40 };
+	struct event_base *base = base_of(&kinds[0]);
+	struct event_aio_stats s;
+	struct event *ev[READERS];
+	int p[READERS][2], i;
+
+	for (i = 0; i < READERS; i++) {
+		assert_int_equal(pipe(p[i]), 0);
+		ev[i] = event_new(base, p[i][0], EV_READ, nothing, NULL);
+	}
+	event_base_set_aio_policy(base, EVENT_AIO_ALWAYS);
+	fire_once(base); /* makes a context */
+	event_base_set_aio_policy(base, EVENT_AIO_ADAPTIVE);
+	for (i = 0; i < READERS; i++) {
+		assert_int_equal(event_add(ev[i], NULL), 0);
+		event_base_loop(
+		    base, EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY);
+		event_free(ev[i]);
+	}
+	assert_int_equal(event_base_get_aio_stats(base, &s, sizeof(s)), 0);
+	assert_int_equal(s.cancels, 2);
+	assert_int_equal(s.passed_over, READERS - 2);
+	for (i = 0; i < READERS; i++) {
+		close(p[i][0]);
+		close(p[i][1]);
+	}
+	event_base_free(base);
+}
+
 /* A program that makes a base, adds an event, runs a pass and exits: it never
  * has a context, which would delay its exit by 30 ms. */
 static void
@@ -311,6 +375,8 @@ reports_at_exit(void **state)
 	assert_true(output_of("EVENT_AIO_STATS", file, err, file, text,
 			sizeof(text)) > 0);
 	assert_non_null(strstr(text, "  callbacks         1\n"));
+	assert_non_null(strstr(text, "  passed_over       0\n"));
+	assert_non_null(strstr(text, "  dozes_in_vain     0\n"));
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	/* A link is not followed. */
@@ -333,6 +399,9 @@ main(void)
 	    cmocka_unit_test(features_choose_the_method),
 	    cmocka_unit_test(policy_by_environment_and_by_base),
 	    cmocka_unit_test(statistics_count),
+	    cmocka_unit_test(counters_stay_where_they_are),
+	    cmocka_unit_test(a_program_that_knows_fewer_counters),
+	    cmocka_unit_test(statistics_count_who_is_passed_over),
 	    cmocka_unit_test(a_short_life_makes_no_context),
 	    cmocka_unit_test(status_tells_what_runs),
 	};

@@ -94,6 +94,16 @@ tear_down(void)
 	w.base = NULL;
 }
 
+static void
+assert_dozes_counted(uint64_t dozes, uint64_t in_vain)
+{
+	struct event_aio_stats s;
+
+	assert_int_equal(event_base_get_aio_stats(w.base, &s, sizeof(s)), 0);
+	assert_int_equal(s.dozes, dozes);
+	assert_int_equal(s.dozes_in_vain, in_vain);
+}
+
 /* One rest of the loop, which another thread ends. */
 static void
 rest_until_called(enum moment when)
@@ -183,6 +193,7 @@ who_is_woken_often_dozes(void **state)
 		for (int i = 0; i < 1000; i++)
 			rest_until_called(IN_DOZE);
 		assert_int_equal(w.dozes, 1000);
+		assert_dozes_counted(1000, 0);
 		assert_int_equal(w.writes, BEFORE_THE_FIRST);
 		tear_down();
 	}
@@ -218,9 +229,11 @@ in_vain_it_is_tried_ever_less(void **state)
 		assert_int_equal(w.dozes, i + 1);
 	}
 	/* Luck makes up for it. */
+	assert_dozes_counted(4, 4);
 	rest_until_called(IN_DOZE);
 	rest_until_called(IN_SLEEP);
 	assert_int_equal(w.dozes, 6);
+	assert_dozes_counted(6, 5);
 	sleep_often(BEFORE_THE_FIRST);
 	assert_int_equal(w.dozes, 7);
 	tear_down();
@@ -236,6 +249,7 @@ a_late_call_puts_an_end_to_it(void **state)
 	w.takes_ns = 2 * MILLISECOND;
 	rest_until_called(IN_DOZE);
 	assert_int_equal(w.dozes, 2);
+	assert_dozes_counted(2, 0);
 	w.takes_ns = 0;
 	sleep_often(1000);
 	assert_int_equal(w.dozes, 2);
@@ -253,6 +267,7 @@ who_is_never_called_never_dozes(void **state)
 		assert_int_equal(event_base_loop(w.base, EVLOOP_ONCE), 0);
 	}
 	assert_int_equal(w.dozes, 0);
+	assert_dozes_counted(0, 0);
 	tear_down();
 }
 
