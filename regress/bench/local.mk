@@ -30,10 +30,10 @@ bench_programs = %D%/w_readers %D%/w_churn %D%/w_lives %D%/w_readd %D%/w_toggle 
 	%D%/w_conn %D%/w_server %D%/w_timers %D%/w_wake %D%/w_echo %D%/w_bulk \
 	%D%/w_buffer %D%/w_http %D%/w_base %D%/w_short %D%/w_spawn %D%/w_memcached \
 	%D%/w_tmux %D%/w_memory %D%/w_grow
-bench_by_hand = %D%/w_readers-epoll %D%/w_churn-epoll %D%/w_readd-epoll \
-	%D%/w_toggle-epoll %D%/w_conn-epoll %D%/w_server-epoll %D%/w_readers-aio \
-	%D%/w_churn-aio %D%/w_readd-aio %D%/w_toggle-aio %D%/w_conn-aio \
-	%D%/w_server-aio %D%/w_wake-epoll
+bench_by_hand = %D%/w_readers-epoll %D%/w_churn-epoll %D%/w_lives-epoll \
+	%D%/w_readd-epoll %D%/w_toggle-epoll %D%/w_conn-epoll %D%/w_server-epoll \
+	%D%/w_readers-aio %D%/w_churn-aio %D%/w_lives-aio %D%/w_readd-aio \
+	%D%/w_toggle-aio %D%/w_conn-aio %D%/w_server-aio %D%/w_wake-epoll
 bench_libev = %D%/w_readers-libev %D%/w_churn-libev %D%/w_lives-libev %D%/w_readd-libev \
 	%D%/w_toggle-libev %D%/w_conn-libev %D%/w_server-libev %D%/w_timers-libev \
 	%D%/w_wake-libev
@@ -74,6 +74,10 @@ CLEANFILES += $(EXTRA_PROGRAMS)
 %C%_w_lives_SOURCES = %D%/w_lives.c $(bench_common) $(bench_loop)
 %C%_w_lives_CPPFLAGS = $(bench_cppflags)
 %C%_w_lives_LDFLAGS = $(bench_core)
+%C%_w_lives_epoll_SOURCES = %D%/w_lives.c $(bench_common) $(bench_loop)
+%C%_w_lives_epoll_CPPFLAGS = $(bench_cppflags) -DLOOP_EPOLL
+%C%_w_lives_aio_SOURCES = %D%/w_lives.c $(bench_common) $(bench_loop)
+%C%_w_lives_aio_CPPFLAGS = $(bench_cppflags) -DLOOP_AIO
 %C%_w_lives_libev_SOURCES = %D%/w_lives.c $(bench_common) $(bench_loop)
 %C%_w_lives_libev_CPPFLAGS = $(bench_cppflags) -DLOOP_LIBEV
 %C%_w_lives_libev_LDFLAGS = $(bench_libev_ldflags)

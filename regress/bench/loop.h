@@ -16,8 +16,8 @@
  *
  * loop_open(BACKEND); loop_pass() waits for something, calls back, and returns;
  * loop_poll() does not wait. watch_closed() comes before close() of a
- * descriptor whose one-shot watch has fired. The hand-written loops have no
- * timers, and that on AIO no wakes.
+ * descriptor whose one-shot watch has fired or whose watch was deleted. The
+ * hand-written loops have no timers, and that on AIO no wakes.
  *
  * With LOOP_THREADS there are wakes, which another thread may send, and
  * loop_stay(): the loop waits although it has nothing to wait for. */

@@ -1,7 +1,7 @@
 /* loop.h on Linux AIO polling itself, with no more than the workloads need.
  * Polls are armed with one io_submit a pass, and completions read from the ring
  * that the kernel maps. One that is not wanted any more stays armed, and is
- * dropped when it completes. */
+ * dropped when it completes; it is cancelled if its descriptor is closed. */
 #ifndef BENCH_LOOP_AIO_H
 #define BENCH_LOOP_AIO_H
 
@@ -201,6 +201,8 @@ static inline void
 watch_del(struct watch *w)
 {
 	w->want = false;
+	if (w->armed)
+		watch_changed(w);
 }
 
 static inline int
@@ -209,10 +211,45 @@ watch_fd(const struct watch *w)
 	return (int)w->cb.aio_fildes;
 }
 
+/* Cancels all that is armed and not wanted, and waits for it once: a file whose
+ * poll is still to complete outlives close(). */
+static inline void
+loop_withdraw(void)
+{
+	struct io_event e;
+	long left = 0;
+
+	for (size_t i = 0; i < loop.nr_changed; i++) {
+		struct watch *w = loop.changed[i];
+
+		if (w->want || !w->armed)
+			continue;
+		syscall(SYS_io_cancel, loop.context, &w->cb, &e);
+		left++;
+	}
+	while (left > 0) {
+		long i, n = syscall(SYS_io_getevents, loop.context,
+			    left < LOOP_BATCH ? left : LOOP_BATCH,
+			    (long)LOOP_BATCH, loop.waited, NULL);
+
+		bench_must(n > 0, "io_getevents");
+		for (i = 0; i < n; i++) {
+			struct watch *w =
+			    (struct watch *)(uintptr_t)loop.waited[i].data;
+
+			left -= !w->want;
+			loop_complete(&loop.waited[i]);
+		}
+	}
+}
+
 static inline void
 watch_closed(struct watch *w)
 {
-	(void)w;
+	if (!w->armed)
+		return;
+	watch_del(w);
+	loop_withdraw();
 }
 
 static inline void
