@@ -19,8 +19,10 @@ struct aio_placement {
 	uint64_t next_look;  /* churn from which on there is something to ask */
 	uint64_t retry_pass; /* after a context was refused */
 	uint64_t backoff;
-	unsigned bad_luck;    /* with new readers that AIO got (policy.c) */
-	unsigned passed_over; /* that it did not get for it */
+	unsigned bad_luck;  /* with new readers that AIO got (policy.c) */
+	unsigned pass_over; /* so many before one is tried */
+	unsigned try_step;  /* what that is set to by the next try */
+	bool is_trying;     /* how the last try ended is not known */
 };
 
 void aio_policy_init(

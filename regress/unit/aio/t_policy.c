@@ -187,26 +187,50 @@ test_cancelled_once(void **state)
 	assert_int_equal(choose(AIO_READ), AIO_READ);
 }
 
+static unsigned
+passed_over_before_try(void)
+{
+	unsigned n = 0;
+
+	while (n < 100000 && !aio_policy_admits(&place))
+		n++;
+	return n;
+}
+
 static void
 test_some_are_tried(void **state)
 {
-	unsigned tried = 0;
+	static const unsigned before[] = {
+	    62, 63, 127, 255, 511, 1023, 2047, 4095, 4095, 4095};
 
 	assert_int_equal(lives_until_passed_over(1, IN_FLIGHT), 2);
-	for (int i = 0; i < 640; i++) {
-		if (!aio_policy_admits(&place))
-			continue;
-		tried++;
+	for (unsigned i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		assert_int_equal(passed_over_before_try(), before[i]);
 		live(1, IN_FLIGHT);
 	}
-	assert_int_equal(tried, 10);
 	/* One that went by itself, and the rest may try. */
-	while (!aio_policy_admits(&place))
-		;
+	passed_over_before_try();
 	live(1, BY_ITSELF);
 	aio_policy_fresh(&place, &slot);
 	assert_int_equal(lives_until_passed_over(1, BY_ITSELF), 1000);
 	assert_int_equal(place.bad_luck, 0);
+	/* All begins anew. */
+	assert_int_equal(lives_until_passed_over(1, IN_FLIGHT), 2);
+	assert_int_equal(passed_over_before_try(), before[0]);
+}
+
+/* Those that were admitted before are no tries. */
+static void
+test_stragglers_are_no_tries(void **state)
+{
+	assert_int_equal(lives_until_passed_over(1, IN_FLIGHT), 2);
+	for (int i = 0; i < 100; i++)
+		live(1, IN_FLIGHT);
+	assert_int_equal(passed_over_before_try(), 62);
+	for (int i = 0; i < 100; i++)
+		live(1, IN_FLIGHT);
+	assert_int_equal(passed_over_before_try(), 63);
+	assert_int_equal(passed_over_before_try(), 127);
 }
 
 /* Where all goes to AIO nothing is learnt. */
@@ -314,6 +338,7 @@ main(void)
 	    cmocka_unit_test_setup(test_most_are_too_long, reset),
 	    cmocka_unit_test_setup(test_cancelled_once, reset),
 	    cmocka_unit_test_setup(test_some_are_tried, reset),
+	    cmocka_unit_test_setup(test_stragglers_are_no_tries, reset),
 	    cmocka_unit_test_setup(test_always_learns_nothing, reset),
 	    cmocka_unit_test_setup(test_full_ring, reset),
 	    cmocka_unit_test_setup(test_forbidden, reset),
