@@ -191,10 +191,8 @@ may_trust(struct aio_slot *slot, unsigned settlings)
 	return !(slot->ep_want & AIO_EDGE) && is_trusted(slot, settlings);
 }
 
-/* Not inlined: most of a busy loop needs no call, and saves no register then.
- */
-static __attribute__((noinline)) int
-settle_by_call(struct aio_epollset *es, struct aio_slot *slot)
+int
+aio_epollset_tell(struct aio_epollset *es, struct aio_slot *slot)
 {
 	int rc = tell(es, slot);
 
@@ -223,7 +221,7 @@ aio_epollset_settle(
 			return 1;
 		}
 	}
-	return settle_by_call(es, slot);
+	return aio_epollset_tell(es, slot);
 }
 
 static void
@@ -394,15 +392,23 @@ translate(struct aio_epollset *es, const struct epoll_event *ev,
 	return conds;
 }
 
-/* What most reports are: more to read of a descriptor that has fired before.
- * Their cost is what a busy loop pays for having two halves. */
+/* What most reports are: something to read, and nothing else wanted. Their cost
+ * is what a busy loop pays for having two halves. */
 static inline bool
 is_plain_read(const struct epoll_event *ev, const struct aio_slot *slot)
 {
 	return ev->events == EPOLLIN && slot->ep_want == AIO_READ &&
 	       slot->ep_have == AIO_READ &&
-	       (uint32_t)(ev->data.u64 >> 32) == slot->ep_generation &&
-	       slot->streak_in == AIO_STREAK_MAX;
+	       (uint32_t)(ev->data.u64 >> 32) == slot->ep_generation;
+}
+
+static inline void
+note_read(struct aio_slot_chunk *chunk, struct aio_slot *slot)
+{
+	slot->streak_in++;
+	if (chunk->polls != NULL)
+		aio_policy_count_fire(
+		    &chunk->polls[slot - chunk->slots].poll[AIO_DIR_IN]);
 }
 
 /* Room for more reports at once, if memory allows. There are none. */
@@ -442,13 +448,19 @@ aio_epollset_take(struct aio_epollset *es, struct aio_ready *out, size_t cap)
 	for (; ev < end && next < full; ev++) {
 		const int fd = (int)(uint32_t)ev->data.u64;
 		/* None for the eventfd's cookie. */
-		struct aio_slot *slot = aio_slots_find(es->slots, fd);
+		struct aio_slot_chunk *chunk =
+		    aio_slots_find_chunk(es->slots, fd);
+		struct aio_slot *slot;
 
-		if (slot == NULL)
+		if (chunk == NULL)
 			continue;
+		slot = &chunk->slots[(unsigned)fd % AIO_CHUNK_SLOTS];
 		next->fd = fd;
 		next->mask = AIO_READ;
-		if (!is_plain_read(ev, slot)) {
+		if (is_plain_read(ev, slot)) {
+			if (slot->streak_in != AIO_STREAK_MAX)
+				note_read(chunk, slot);
+		} else {
 			next->mask = translate(es, ev, slot);
 			if (next->mask == 0)
 				continue;

@@ -55,6 +55,9 @@ int aio_epollset_rebuild(struct aio_epollset *es);
 int aio_epollset_settle(
     struct aio_epollset *es, struct aio_slot *slot, unsigned trust);
 
+/* The same by a call in any case, for a slot with ep_want. */
+int aio_epollset_tell(struct aio_epollset *es, struct aio_slot *slot);
+
 #define AIO_TRUST_COST 4 /* a settling, of what slot->ep_trust can hold */
 /* It was reported, and is wanted on; but the number may denote another file by
  * now, that is nobody's business but the program's. */

@@ -68,7 +68,8 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 	if (!is_quiet(slot))
 		take_back(c, slot, gone, 0);
 	slot->ep_want = 0;
-	slot->ep_home &= ~(gone & AIO_WRITE) & 7u;
+	if (gone & AIO_WRITE)
+		slot->ep_home &= AIO_READ | AIO_CLOSED;
 	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
 	/* A thread in epoll_wait() may hold the file of a registration for the
 	 * moment that it looks at it: a close() meanwhile would come late. */
@@ -81,13 +82,11 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 
 /* Another file, as far as we know: what AIO holds belongs to the old one, and
  * what epoll holds may. */
-static void
+static inline void
 start_anew(struct aio_combined *c, struct aio_slot *slot)
 {
 	if (!is_quiet(slot))
 		take_back(c, slot, 0, 0);
-	if (slot->ep_home != 0 && aio_flight_can_arm(&c->flight))
-		++c->stats.moves[AIO_MOVE_CHURN];
 	aio_policy_fresh(&c->place, slot);
 	slot->ep_home = 0;
 	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
@@ -95,8 +94,8 @@ start_anew(struct aio_combined *c, struct aio_slot *slot)
 		slot->flags |= AIO_SLOT_RECALL;
 }
 
-/* Into epoll at once, which says whether it can be watched. */
-static int
+/* At once, which says whether it can be watched. 1, or -errno. */
+static inline int
 register_in_epoll(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 {
 	uint8_t former = slot->ep_want;
@@ -104,57 +103,10 @@ register_in_epoll(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 
 	slot->ep_home = want & AIO_COND;
 	slot->ep_want = want & AIO_WANT;
-	rc = aio_epollset_settle(&c->ep, slot, 0);
-	if (rc < 0)
-		slot->ep_want = former;
-	return rc;
-}
-
-/* May this new interest be AIO's, as far as that depends on others' fate? */
-static bool
-is_admitted(struct aio_combined *c, unsigned want)
-{
-	if (!(want & AIO_READ) || aio_policy_admits(&c->place))
-		return true;
-	++c->stats.passed_over;
-	return false;
-}
-
-/* The first interest in a descriptor, or in what may be another file under its
- * number. Errors come from fstat() where AIO may be used, else from epoll. */
-static int
-meet(struct aio_combined *c, struct aio_slot *slot, unsigned want)
-{
-	/* A file that was met again and again under this number: epoll confirms
-	 * that it is the same by the call that is needed anyway. */
-	bool familiar = slot->ep_have != 0 && (slot->flags & AIO_SLOT_SAME) &&
-			c->place.policy != AIO_POLICY_ALWAYS;
-	bool usable = c->flight.lost == 0 && !(want & AIO_EDGE) && !familiar &&
-		      aio_policy_uses_aio(&c->place, c->flight.ctx != NULL) &&
-		      is_admitted(c, want);
-	bool same = false;
-	int rc;
-
-	if (usable) {
-		rc = aio_settle_look(c, slot, &same);
-		if (rc < 0)
-			return rc;
-		if (same) {
-			/* Nothing has changed, not even in epoll. */
-			slot->flags &=
-			    (uint8_t) ~(AIO_SLOT_UNSURE | AIO_SLOT_DEAD);
-			slot->flags |= AIO_SLOT_SAME;
-			return 0;
-		}
-		start_anew(c, slot);
-		if (slot->kind == AIO_KIND_POLL)
-			return 0;
-	} else {
-		start_anew(c, slot);
-	}
-	rc = register_in_epoll(c, slot, want);
-	if (rc == 0 && !usable)
-		slot->kind = AIO_KIND_ANY;
+	rc = aio_epollset_tell(&c->ep, slot);
+	if (rc == 0)
+		return 1;
+	slot->ep_want = former;
 	return rc;
 }
 
@@ -187,15 +139,82 @@ change(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	return note(c, slot);
 }
 
+/* May this new interest be AIO's, as far as that depends on others' fate? */
+static inline bool
+is_admitted(struct aio_combined *c, unsigned want)
+{
+	if (!(want & AIO_READ) || aio_policy_admits(&c->place))
+		return true;
+	++c->stats.passed_over;
+	return false;
+}
+
+/* May AIO have what is wanted? Not a file that was met again and again under
+ * this number: epoll confirms that it is the same by the call that is needed
+ * anyway. */
+static inline bool
+is_for_aio(struct aio_combined *c, const struct aio_slot *slot, unsigned want)
+{
+	bool familiar = slot->ep_have != 0 && (slot->flags & AIO_SLOT_SAME) &&
+			c->place.policy != AIO_POLICY_ALWAYS;
+
+	return c->flight.lost == 0 && !(want & AIO_EDGE) && !familiar &&
+	       aio_policy_uses_aio(&c->place, c->flight.ctx != NULL) &&
+	       is_admitted(c, want);
+}
+
+/* Looks what it is first. 1: registered in epoll; 0: to be settled; -errno. */
+static __attribute__((noinline)) int
+begin_in_aio(struct aio_combined *c, struct aio_slot *slot, unsigned want)
+{
+	bool same = false;
+	int rc = aio_settle_look(c, slot, &same);
+
+	if (rc < 0)
+		return rc;
+	if (same) {
+		/* Nothing has changed, not even in epoll. */
+		slot->flags &= (uint8_t) ~(AIO_SLOT_UNSURE | AIO_SLOT_DEAD);
+		slot->flags |= AIO_SLOT_SAME;
+		return 0;
+	}
+	if (slot->ep_home != 0 && aio_flight_can_arm(&c->flight) &&
+	    slot->kind == AIO_KIND_POLL)
+		++c->stats.moves[AIO_MOVE_CHURN];
+	start_anew(c, slot);
+	return slot->kind == AIO_KIND_POLL ? 0
+					   : register_in_epoll(c, slot, want);
+}
+
+static inline int
+begin_in_epoll(struct aio_combined *c, struct aio_slot *slot, unsigned want)
+{
+	int rc;
+
+	start_anew(c, slot);
+	rc = register_in_epoll(c, slot, want);
+	if (rc > 0)
+		slot->kind = AIO_KIND_ANY;
+	return rc;
+}
+
+/* The first interest in a descriptor, or in what may be another file under its
+ * number. Errors come from fstat() where AIO may be used, else from epoll. */
 static __attribute__((noinline)) int
 begin(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 {
-	int rc = meet(c, slot, want);
+	int rc = is_for_aio(c, slot, want) ? begin_in_aio(c, slot, want)
+					   : begin_in_epoll(c, slot, want);
 
-	if (rc == 0)
+	if (rc < 0) {
+		slot->kind = AIO_KIND_UNKNOWN;
+		return rc;
+	}
+	if (rc == 0 || slot->want != 0 || c->asleep)
 		return change(c, slot, want);
-	slot->kind = AIO_KIND_UNKNOWN;
-	return rc;
+	/* Nothing else is wanted, and nothing left to be settled. */
+	slot->want = want & AIO_WANT;
+	return 0;
 }
 
 int

@@ -29,8 +29,6 @@
 #define CANCEL_SHARE 3
 /* Below so many cancels a descriptor has no reputation. */
 #define CANCELS_MIN 2
-/* History is halved at this count, so that old habits fade. */
-#define HISTORY_MAX 64
 
 /* A context delays the process's exit by 30 ms. It is made when the churn seen
  * so far has cost epoll as much (1.25 us each, e2_hybrid X against Y) ... */
@@ -63,19 +61,6 @@ aio_policy_restart(struct aio_placement *p)
 	aio_policy_init(p, p->policy, p->no_aio);
 }
 
-static bool
-is_forbidden(const struct aio_placement *p)
-{
-	return p->no_aio || p->policy == AIO_POLICY_NEVER;
-}
-
-bool
-aio_policy_uses_aio(const struct aio_placement *p, bool have_context)
-{
-	return !is_forbidden(p) &&
-	       (have_context || p->policy == AIO_POLICY_ALWAYS);
-}
-
 /* Reads the clock rarely: at the first pass and each LOOK_STEP of churn. */
 static bool
 has_shown_churn(struct aio_placement *p)
@@ -95,7 +80,7 @@ has_shown_churn(struct aio_placement *p)
 bool
 aio_policy_judge_churn(struct aio_placement *p, bool work_waits)
 {
-	if (is_forbidden(p) || p->passes < p->retry_pass)
+	if (aio_policy_forbids_aio(p) || p->passes < p->retry_pass)
 		return false;
 	if (p->policy == AIO_POLICY_ALWAYS)
 		return work_waits;
@@ -189,7 +174,7 @@ aio_policy_choose(struct aio_placement *p, const struct aio_slot *slot,
 	unsigned chosen = 0;
 	enum aio_move why;
 
-	if (is_forbidden(p) || slot->kind != AIO_KIND_POLL)
+	if (aio_policy_forbids_aio(p) || slot->kind != AIO_KIND_POLL)
 		return 0;
 	if (p->policy == AIO_POLICY_ALWAYS)
 		return conds; /* the kernel says when the ring is full */
@@ -204,17 +189,15 @@ aio_policy_choose(struct aio_placement *p, const struct aio_slot *slot,
 		}
 		++stats->moves[why];
 		if (dir == AIO_DIR_IN)
-			lose(p, why == AIO_MOVE_STANDING ? LOST_BY_STANDING
-							 : 0);
+			lose(
+			    p, why == AIO_MOVE_STANDING ? LOST_BY_STANDING : 0);
 	}
 	return chosen;
 }
 
-static void
-fade(struct aio_poll *poll)
+void
+aio_policy_fade(struct aio_poll *poll)
 {
-	if (poll->fires < HISTORY_MAX && poll->cancels < HISTORY_MAX)
-		return;
 	poll->fires /= 2;
 	poll->cancels /= 2;
 }
@@ -245,10 +228,8 @@ aio_policy_fired(struct aio_slot *slot, struct aio_polls *polls, unsigned conds)
 	    slot->streak_out < AIO_STREAK_MAX)
 		slot->streak_out++;
 	for (int dir = 0; polls != NULL && dir < AIO_DIRS; dir++) {
-		if (!(conds & aio_direction_conds(dir)))
-			continue;
-		++polls->poll[dir].fires;
-		fade(&polls->poll[dir]);
+		if (conds & aio_direction_conds(dir))
+			aio_policy_count_fire(&polls->poll[dir]);
 	}
 }
 
@@ -266,7 +247,7 @@ aio_policy_cancelled(struct aio_placement *p, struct aio_slot *slot,
 	for (int dir = 0; dir < AIO_DIRS; dir++) {
 		if (!(conds & aio_direction_conds(dir)))
 			continue;
-		++polls->poll[dir].cancels;
-		fade(&polls->poll[dir]);
+		if (++polls->poll[dir].cancels == AIO_HISTORY_MAX)
+			aio_policy_fade(&polls->poll[dir]);
 	}
 }

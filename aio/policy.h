@@ -1,5 +1,5 @@
-/* Where an interest lives: in AIO or in epoll. The numbers behind it, all of
- * them, are in policy.c. */
+/* Where an interest lives: in AIO or in epoll. The numbers behind it are in
+ * policy.c. */
 #ifndef AIO_POLICY_H
 #define AIO_POLICY_H
 
@@ -47,8 +47,18 @@ bool aio_policy_admits(struct aio_placement *p);
 /* There was none to be had: not again for a while. */
 void aio_policy_context_refused(struct aio_placement *p);
 
+static inline bool
+aio_policy_forbids_aio(const struct aio_placement *p)
+{
+	return p->no_aio || p->policy == AIO_POLICY_NEVER;
+}
 /* May interest go to AIO at all, now or soon? */
-bool aio_policy_uses_aio(const struct aio_placement *p, bool have_context);
+static inline bool
+aio_policy_uses_aio(const struct aio_placement *p, bool have_context)
+{
+	return !aio_policy_forbids_aio(p) &&
+	       (have_context || p->policy == AIO_POLICY_ALWAYS);
+}
 
 /* Which of CONDS, that are armed nowhere, shall be polled by AIO; the others
  * go to epoll. FULL: the ring has no room for idle interest. The reason for a
@@ -62,6 +72,16 @@ unsigned aio_policy_choose(struct aio_placement *p, const struct aio_slot *slot,
 void aio_policy_fresh(struct aio_placement *p, struct aio_slot *slot);
 void aio_policy_fired(
     struct aio_slot *slot, struct aio_polls *polls, unsigned conds);
+/* History is halved at this count, so that old habits fade. */
+#define AIO_HISTORY_MAX 64
+void aio_policy_fade(struct aio_poll *poll);
+/* fired() is this for each direction, beside the count of the streak. */
+static inline void
+aio_policy_count_fire(struct aio_poll *poll)
+{
+	if (++poll->fires == AIO_HISTORY_MAX)
+		aio_policy_fade(poll);
+}
 /* Fires again and again, with no end in sight. */
 bool aio_policy_is_standing(
     const struct aio_slot *slot, enum aio_direction dir);

@@ -145,15 +145,22 @@ struct aio_slots {
 void aio_slots_init(struct aio_slots *s);
 void aio_slots_fini(struct aio_slots *s);
 
-/* NULL if it never existed. */
-static inline struct aio_slot *
-aio_slots_find(const struct aio_slots *s, int fd)
+/* That of FD; NULL if it never existed. */
+static inline struct aio_slot_chunk *
+aio_slots_find_chunk(const struct aio_slots *s, int fd)
 {
 	size_t i = (size_t)(unsigned)fd / AIO_CHUNK_SLOTS;
 
-	if (i >= s->chunk_count || s->chunks[i] == NULL)
-		return NULL;
-	return &s->chunks[i]->slots[(unsigned)fd % AIO_CHUNK_SLOTS];
+	return i < s->chunk_count ? s->chunks[i] : NULL;
+}
+
+static inline struct aio_slot *
+aio_slots_find(const struct aio_slots *s, int fd)
+{
+	struct aio_slot_chunk *chunk = aio_slots_find_chunk(s, fd);
+
+	return chunk != NULL ? &chunk->slots[(unsigned)fd % AIO_CHUNK_SLOTS]
+			     : NULL;
 }
 
 /* The one of FD, which exists: slots stay until fini(). */

@@ -148,7 +148,7 @@ withdraw_expiry(struct event_base *base, struct event *ev)
 }
 
 /* Sets *NOTIFY if a sleeping loop has to hear of it. 0, or -1. */
-static int
+static inline int
 watch(struct event_base *base, struct event *ev, bool *notify)
 {
 	int r;
@@ -164,6 +164,16 @@ watch(struct event_base *base, struct event *ev, bool *notify)
 	ev->ev_flags |= EVLIST_INSERTED;
 	ev_count_add_(base, ev->ev_flags);
 	return 0;
+}
+
+static __attribute__((noinline)) bool
+set_timeout(struct event_base *base, struct event *ev, const struct timeval *tv,
+    bool absolute)
+{
+	if (ev->ev_closure == EV_CLOSURE_PERSIST && !absolute)
+		ev->ev_.ev_io.ev_timeout = *tv;
+	withdraw_expiry(base, ev);
+	return ev_timer_set_(base, ev, tv, absolute);
 }
 
 int
@@ -187,12 +197,8 @@ ev_event_add_nolock_(struct event *ev, const struct timeval *tv, bool absolute)
 		if (watch(base, ev, &notify) != 0)
 			return -1;
 	}
-	if (tv != NULL) {
-		if (ev->ev_closure == EV_CLOSURE_PERSIST && !absolute)
-			ev->ev_.ev_io.ev_timeout = *tv;
-		withdraw_expiry(base, ev);
-		notify |= ev_timer_set_(base, ev, tv, absolute);
-	}
+	if (tv != NULL)
+		notify |= set_timeout(base, ev, tv, absolute);
 	if (notify)
 		ev_base_notify_if_needed_(base);
 	EV_DEBUG_HOOK(ev_debug_added_slow_(ev, true));
@@ -206,6 +212,16 @@ is_to_watch(const struct event *ev)
 	return (ev->ev_events & (IO_EVENTS | EV_SIGNAL)) != 0 &&
 	       (!(ev->ev_flags & EVLIST_INSERTED) ||
 		   (ev->ev_events & EV_SIGNAL));
+}
+
+/* A descriptor's event that is in no list or queue. */
+static inline bool
+is_only_to_watch(const struct event *ev)
+{
+	return (ev->ev_events & EV_SIGNAL) == 0 &&
+	       (ev->ev_events & IO_EVENTS) != 0 &&
+	       !(ev->ev_flags & (EVLIST_INSERTED | EVLIST_ACTIVE |
+				    EVLIST_ACTIVE_LATER | EVLIST_FINALIZING));
 }
 
 /* The most frequent use of a timeout: it runs, and gets more time before it is
@@ -246,16 +262,33 @@ push_back(
 	return true;
 }
 
+/* A descriptor's event, which is to be watched, without a timeout. */
+static __attribute__((noinline)) int
+watch_only(struct event_base *base, struct event *ev)
+{
+	bool notify = false;
+
+	if (watch(base, ev, &notify) != 0)
+		return -1;
+	if (notify)
+		ev_base_notify_if_needed_(base);
+	return 0;
+}
+
 static inline int
 add(struct event_base *base, struct event *ev, const struct timeval *tv)
 {
+	if (tv != NULL)
+		return ev_event_add_nolock_(ev, tv, false);
 	/* The most frequent use of an event that fires once: its callback adds
 	 * it again as it was. */
-	if (tv == NULL && ev_comes_back_(base, ev)) {
+	if (ev_comes_back_(base, ev)) {
 		ev_fdmap_come_back_(base, ev);
 		return 0;
 	}
-	return ev_event_add_nolock_(ev, tv, false);
+	if (is_only_to_watch(ev) && !ev_debug_mode_on_)
+		return watch_only(base, ev);
+	return ev_event_add_nolock_(ev, NULL, false);
 }
 
 /* Not inlined: without a lock event_add() saves no register. */
@@ -329,7 +362,7 @@ ev_event_del_nolock_(struct event *ev, enum ev_del_mode mode)
 	return 0;
 }
 
-static int
+static inline int
 del(struct event *ev, enum ev_del_mode mode)
 {
 	struct event_base *base;
@@ -339,6 +372,8 @@ del(struct event *ev, enum ev_del_mode mode)
 		event_warnx("event_del: the event has no base");
 		return -1;
 	}
+	if (base->lock == NULL)
+		return ev_event_del_nolock_(ev, mode);
 	ev_lock(base->lock);
 	r = ev_event_del_nolock_(ev, mode);
 	ev_unlock(base->lock);

@@ -104,6 +104,15 @@ find_or_make(struct event_base *base, int fd)
 	return __builtin_expect(e != NULL, 1) ? e : make(base, fd);
 }
 
+/* Nothing but readers, or nothing: most by far. */
+static inline bool
+has_only_readers(const struct ev_fd_entry *e)
+{
+	static const struct ev_fd_entry readers = {.nread = UINT16_MAX};
+
+	return (e->counts & ~readers.counts) == 0;
+}
+
 /* What the backend is to watch the descriptor for. Edges only if all events
  * want edges; our own descriptors are watched by edge as long as nobody else
  * uses them. */
@@ -112,8 +121,7 @@ wanted_mask(const struct event_base *base, const struct ev_fd_entry *e)
 {
 	unsigned mask;
 
-	/* Nothing but readers: most by far. */
-	if (e->nwrite == 0 && e->nclosed == 0 && e->nedge == 0 && !e->own)
+	if (has_only_readers(e))
 		return e->nread != 0 ? AIO_READ : 0;
 	mask = (e->nread != 0 ? AIO_READ : 0) |
 	       (e->nwrite != 0 ? AIO_WRITE : 0) |
@@ -131,8 +139,8 @@ wanted_mask(const struct event_base *base, const struct ev_fd_entry *e)
 
 /* Adds SIGN times EV's conditions to the counts. An event that wants several
  * conditions by edge counts once for each, as wanted_mask() expects. */
-static inline void
-count(struct ev_fd_entry *e, short events, int sign)
+static __attribute__((noinline)) void
+count_any(struct ev_fd_entry *e, short events, int sign)
 {
 	int read = (events & EV_READ) != 0, write = (events & EV_WRITE) != 0;
 	int closed = (events & EV_CLOSED) != 0;
@@ -145,11 +153,26 @@ count(struct ev_fd_entry *e, short events, int sign)
 		    (e->nedge + sign * (read + write + closed)) & EDGES_MAX;
 }
 
-static bool
+/* Readers as a part of all counts: what is stored is read again at once, and
+ * the processor waits for a store that is narrower. */
+static inline void
+count(struct ev_fd_entry *e, short events, int sign)
+{
+	static const struct ev_fd_entry reader = {.nread = 1};
+
+	if ((events & (EV_READ | EV_WRITE | EV_CLOSED | EV_ET)) == EV_READ)
+		e->counts += (uint64_t)sign * reader.counts;
+	else
+		count_any(e, events, sign);
+}
+
+static inline bool
 has_room(const struct ev_fd_entry *e)
 {
-	return e->nread < UINT16_MAX && e->nwrite < UINT16_MAX &&
-	       e->nclosed < UINT16_MAX && e->nedge <= EDGES_MAX - 3;
+	return e->nread < UINT16_MAX &&
+	       (has_only_readers(e) ||
+		   (e->nwrite < UINT16_MAX && e->nclosed < UINT16_MAX &&
+		       e->nedge <= EDGES_MAX - 3));
 }
 
 /* In debug mode: all events of a descriptor by edge, or none. */
@@ -191,7 +214,7 @@ ev_fdmap_come_back_(struct event_base *base, struct event *ev)
 	base->backend->ops->again(base->backend, ev->ev_fd);
 }
 
-static void
+static inline void
 uncount(struct event_base *base, struct ev_fd_entry *e, int fd, short events)
 {
 	unsigned before = wanted_mask(base, e), mask;
@@ -275,13 +298,14 @@ ev_fdmap_add_(struct event_base *base, struct event *ev)
 void
 ev_fdmap_del_(struct event_base *base, struct event *ev)
 {
-	struct ev_fd_entry *e = ev_fdmap_find_(base, ev->ev_fd);
+	const int fd = ev->ev_fd;
+	struct ev_fd_entry *e = ev_fdmap_find_(base, fd);
 
 	if (e == NULL)
 		return;
-	disturb(base, ev->ev_fd);
+	disturb(base, fd);
 	LIST_REMOVE(ev, ev_.ev_io.ev_io_next);
-	uncount(base, e, ev->ev_fd, ev->ev_events);
+	uncount(base, e, fd, ev->ev_events);
 }
 
 /* ---- activating */

@@ -55,9 +55,15 @@ TAILQ_HEAD(ev_cb_queue, event_callback);
 /* The events of one descriptor, and how many of them want what. */
 struct ev_fd_entry {
 	struct event_dlist events;
-	uint16_t nread, nwrite, nclosed;
-	uint16_t nedge : 15;
-	uint16_t own : 1; /* ours: watched with or without an event */
+	union {
+		struct {
+			uint16_t nread, nwrite, nclosed;
+			uint16_t nedge : 15;
+			uint16_t own : 1; /* ours: watched with or without an
+					   * event */
+		};
+		uint64_t counts; /* all of these */
+	};
 };
 
 /* By descriptor; chunks never move, since list heads are pointed at. */
@@ -246,7 +252,14 @@ void ev_queue_take_later_(struct event_base *base);
 /* Runs the callbacks of the most urgent non-empty priority (the lock is
  * released around each). Returns how many non-internal ones ran. */
 int ev_queue_process_(struct event_base *base);
-void ev_wait_while_running_(struct event_base *base, struct event_callback *cb);
+/* Of another thread's callback, that which runs now. */
+void ev_wait_for_current_(struct event_base *base);
+static inline void
+ev_wait_while_running_(struct event_base *base, const struct event_callback *cb)
+{
+	if (base->current == cb && base->current_event_cond != NULL)
+		ev_wait_for_current_(base);
+}
 
 static inline struct ev_cb_queue *
 ev_queue_of_(struct event_base *base, const struct event_callback *cb)
@@ -495,7 +508,11 @@ ev_queue_put_(struct event_base *base, struct event_callback *cb)
 /* ---- base.c */
 /* The child of a fork: new descriptors, everything watched anew. */
 int ev_base_after_fork_(struct event_base *base);
-bool ev_base_has_events_(const struct event_base *base);
+static inline bool
+ev_base_has_events_(const struct event_base *base)
+{
+	return base->n_events > 0 || base->n_virtual > 0;
+}
 
 /* ---- once.c */
 void ev_once_free_all_(struct event_base *base);

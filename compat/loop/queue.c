@@ -69,10 +69,11 @@ ev_queue_take_later_(struct event_base *base)
 }
 
 void
-ev_wait_while_running_(struct event_base *base, struct event_callback *cb)
+ev_wait_for_current_(struct event_base *base)
 {
-	while (base->current == cb && base->current_event_cond != NULL &&
-	       !ev_base_in_thread_(base)) {
+	const struct event_callback *cb = base->current;
+
+	while (base->current == cb && !ev_base_in_thread_(base)) {
 		base->current_waiters++;
 		ev_cond_wait_(base->current_event_cond, base->lock);
 	}

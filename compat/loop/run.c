@@ -3,12 +3,6 @@
 
 #include "compat/util/log.h"
 
-bool
-ev_base_has_events_(const struct event_base *base)
-{
-	return base->n_events > 0 || base->n_virtual > 0;
-}
-
 /* A wait that has an end costs 0.2 us more than a look, even where it finds
  * something ready and does not last: the kernel reads the clock twice for it,
  * and we once (Linux 6.18: 600 ns against 390). So a loop with timeouts that
