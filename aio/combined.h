@@ -57,12 +57,17 @@ aio_combined_of(struct aio_backend *b)
 /* Notices a fork and acts on it. 0, or -errno if no epoll set could be had:
  * the backend cannot go on for now. */
 int aio_combined_follow_fork(struct aio_combined *c);
+static inline bool
+aio_combined_was_forked(const struct aio_combined *c)
+{
+	return c->forks != aio_fork_count();
+}
 static inline int
 aio_combined_check_fork(struct aio_combined *c)
 {
-	if (__builtin_expect(c->forks == aio_fork_count(), 1))
-		return 0;
-	return aio_combined_follow_fork(c);
+	return __builtin_expect(aio_combined_was_forked(c), 0)
+		   ? aio_combined_follow_fork(c)
+		   : 0;
 }
 /* It is time for one: the policy says so. */
 void aio_combined_open_context(struct aio_combined *c);

@@ -143,32 +143,10 @@ tell(struct aio_epollset *es, struct aio_slot *slot)
 	return 0;
 }
 
-static void
-count_interest(struct aio_epollset *es, struct aio_slot *slot, bool wanted)
-{
-	if (wanted && !(slot->flags & AIO_SLOT_COUNTED)) {
-		slot->flags |= AIO_SLOT_COUNTED;
-		++es->wanted;
-	} else if (!wanted && (slot->flags & AIO_SLOT_COUNTED)) {
-		slot->flags &= (uint8_t)~AIO_SLOT_COUNTED;
-		--es->wanted;
-	}
-}
-
-void
-aio_epollset_leave(struct aio_epollset *es, struct aio_slot *slot)
-{
-	if (es->eager)
-		drop(es, slot);
-	count_interest(es, slot, false);
-	if (slot->ep_have != 0)
-		slot->flags |= AIO_SLOT_UNSURE;
-}
-
 void
 aio_epollset_remove(struct aio_epollset *es, struct aio_slot *slot)
 {
-	count_interest(es, slot, false);
+	aio_epollset_count(es, slot, false);
 	drop(es, slot);
 }
 
@@ -196,7 +174,7 @@ aio_epollset_tell(struct aio_epollset *es, struct aio_slot *slot)
 {
 	int rc = tell(es, slot);
 
-	count_interest(es, slot, rc == 0);
+	aio_epollset_count(es, slot, rc == 0);
 	if (rc == -EBADF || rc == -ENOENT)
 		slot->ep_have = 0;
 	return rc;
@@ -213,11 +191,11 @@ aio_epollset_settle(
 	if (!(slot->flags & AIO_SLOT_RECALL) &&
 	    slot->ep_have == slot->ep_want) {
 		if (!(slot->flags & AIO_SLOT_UNSURE)) {
-			count_interest(es, slot, true);
+			aio_epollset_count(es, slot, true);
 			return 0;
 		}
 		if (trust > 0 && may_trust(slot, trust)) {
-			count_interest(es, slot, true);
+			aio_epollset_count(es, slot, true);
 			return 1;
 		}
 	}

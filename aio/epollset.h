@@ -69,11 +69,32 @@ aio_epollset_doubt(struct aio_slot *slot)
 		slot->ep_trust -= AIO_TRUST_COST - 1;
 }
 
-/* settle() for a slot with ep_want 0. */
-void aio_epollset_leave(struct aio_epollset *es, struct aio_slot *slot);
-/* The same, but the registration goes at once.
- */
+static inline void
+aio_epollset_count(struct aio_epollset *es, struct aio_slot *slot, bool wanted)
+{
+	if (wanted && !(slot->flags & AIO_SLOT_COUNTED)) {
+		slot->flags |= AIO_SLOT_COUNTED;
+		++es->wanted;
+	} else if (!wanted && (slot->flags & AIO_SLOT_COUNTED)) {
+		slot->flags &= (uint8_t)~AIO_SLOT_COUNTED;
+		--es->wanted;
+	}
+}
+
+/* For a slot with ep_want 0: its registration goes at once. */
 void aio_epollset_remove(struct aio_epollset *es, struct aio_slot *slot);
+/* settle() for a slot with ep_want 0: it stays, unless that was no good. */
+static inline void
+aio_epollset_leave(struct aio_epollset *es, struct aio_slot *slot)
+{
+	if (es->eager) {
+		aio_epollset_remove(es, slot);
+		return;
+	}
+	aio_epollset_count(es, slot, false);
+	if (slot->ep_have != 0)
+		slot->flags |= AIO_SLOT_UNSURE;
+}
 
 /* Puts the eventfd of the AIO half into the set. 0 or -errno. */
 int aio_epollset_watch(struct aio_epollset *es, int resfd);

@@ -52,14 +52,11 @@ is_quiet(const struct aio_slot *slot)
 	       slot->found == 0;
 }
 
-/* SLOT may be NULL. */
 static __attribute__((noinline)) int
 withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 {
-	unsigned gone;
+	const unsigned gone = slot->want & AIO_COND;
 
-	(void)aio_combined_check_fork(c);
-	gone = slot != NULL ? slot->want & AIO_COND : 0;
 	if (gone == 0)
 		return 0;
 	slot->want = 0;
@@ -119,7 +116,7 @@ note(struct aio_combined *c, struct aio_slot *slot)
 	return 0;
 }
 
-static inline int
+static __attribute__((noinline)) int
 change(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 {
 	unsigned gone = slot->want & ~want & AIO_COND;
@@ -217,29 +214,50 @@ begin(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	return 0;
 }
 
+static __attribute__((noinline)) int
+begin_first(struct aio_combined *c, int fd, unsigned want)
+{
+	struct aio_slot *slot;
+
+	if (fd < 0)
+		return -EBADF;
+	slot = aio_slots_make(&c->slots, fd);
+	return slot != NULL ? begin(c, slot, want) : -ENOMEM;
+}
+
+static inline int
+set(struct aio_combined *c, int fd, unsigned mask)
+{
+	struct aio_slot *slot = aio_slots_find(&c->slots, fd);
+	const unsigned want = mask & AIO_WANT;
+
+	if ((mask & AIO_COND) == 0)
+		return slot != NULL ? withdraw_all(c, slot) : 0;
+	if (slot == NULL)
+		return begin_first(c, fd, want);
+	if ((mask & AIO_FRESH) || slot->kind == AIO_KIND_UNKNOWN)
+		return begin(c, slot, want);
+	return slot->want != want ? change(c, slot, want) : 0;
+}
+
+/* The first call in a forked child, or after one that failed. */
+static __attribute__((noinline)) int
+set_after_fork(struct aio_combined *c, int fd, unsigned mask)
+{
+	int rc = aio_combined_follow_fork(c);
+
+	return rc < 0 && (mask & AIO_COND) != 0 ? rc : set(c, fd, mask);
+}
+
+/* Saves no registers: each way goes on in one call. */
 int
 aio_interest_set(struct aio_backend *b, int fd, unsigned mask)
 {
 	struct aio_combined *c = aio_combined_of(b);
-	struct aio_slot *slot = aio_slots_find(&c->slots, fd);
-	const unsigned want = mask & AIO_WANT;
-	int rc;
 
-	if ((mask & AIO_COND) == 0)
-		return withdraw_all(c, slot);
-	rc = aio_combined_check_fork(c);
-	if (rc < 0)
-		return rc;
-	if (slot == NULL) {
-		if (fd < 0)
-			return -EBADF;
-		slot = aio_slots_make(&c->slots, fd);
-		if (slot == NULL)
-			return -ENOMEM;
-	}
-	if ((mask & AIO_FRESH) || slot->kind == AIO_KIND_UNKNOWN)
-		return begin(c, slot, want);
-	return slot->want != want ? change(c, slot, want) : 0;
+	if (__builtin_expect(aio_combined_was_forked(c), 0))
+		return set_after_fork(c, fd, mask);
+	return set(c, fd, mask);
 }
 
 /* Nothing changes but what is known: the file may be another by now. In a child

@@ -362,22 +362,52 @@ ev_event_del_nolock_(struct event *ev, enum ev_del_mode mode)
 	return 0;
 }
 
+/* A user's event of a descriptor, in that list and in no other. */
+static inline bool
+is_only_watched(const struct event *ev)
+{
+	return (ev->ev_events & EV_SIGNAL) == 0 &&
+	       (ev->ev_flags & (EVLIST_INSERTED | EVLIST_TIMEOUT |
+				   EVLIST_INTERNAL | EVLIST_ACTIVE |
+				   EVLIST_ACTIVE_LATER | EVLIST_FINALIZING)) ==
+		   EVLIST_INSERTED;
+}
+
+/* Without a lock: there is no other thread that sleeps or runs a callback. */
+static __attribute__((noinline)) int
+unwatch_only(struct event_base *base, struct event *ev)
+{
+	base->n_events--;
+	ev->ev_flags &= ~EVLIST_INSERTED;
+	ev_fdmap_del_(base, ev);
+	return 0;
+}
+
+static __attribute__((noinline)) int
+del_locked(struct event_base *base, struct event *ev, enum ev_del_mode mode)
+{
+	int r;
+
+	ev_lock(base->lock);
+	r = ev_event_del_nolock_(ev, mode);
+	ev_unlock(base->lock);
+	return r;
+}
+
 static inline int
 del(struct event *ev, enum ev_del_mode mode)
 {
 	struct event_base *base;
-	int r;
 
 	if (ev == NULL || (base = ev->ev_base) == NULL) {
 		event_warnx("event_del: the event has no base");
 		return -1;
 	}
-	if (base->lock == NULL)
-		return ev_event_del_nolock_(ev, mode);
-	ev_lock(base->lock);
-	r = ev_event_del_nolock_(ev, mode);
-	ev_unlock(base->lock);
-	return r;
+	if (base->lock != NULL)
+		return del_locked(base, ev, mode);
+	return is_only_watched(ev) && !ev_debug_mode_on_
+		   ? unwatch_only(base, ev)
+		   : ev_event_del_nolock_(ev, mode);
 }
 
 int

@@ -153,26 +153,30 @@ count_any(struct ev_fd_entry *e, short events, int sign)
 		    (e->nedge + sign * (read + write + closed)) & EDGES_MAX;
 }
 
+static const struct ev_fd_entry one_reader = {.nread = 1};
+
+static inline bool
+only_reads(short events)
+{
+	return (events & (EV_READ | EV_WRITE | EV_CLOSED | EV_ET)) == EV_READ;
+}
+
 /* Readers as a part of all counts: what is stored is read again at once, and
  * the processor waits for a store that is narrower. */
 static inline void
 count(struct ev_fd_entry *e, short events, int sign)
 {
-	static const struct ev_fd_entry reader = {.nread = 1};
-
-	if ((events & (EV_READ | EV_WRITE | EV_CLOSED | EV_ET)) == EV_READ)
-		e->counts += (uint64_t)sign * reader.counts;
+	if (only_reads(events))
+		e->counts += (uint64_t)sign * one_reader.counts;
 	else
 		count_any(e, events, sign);
 }
 
-static inline bool
+static bool
 has_room(const struct ev_fd_entry *e)
 {
-	return e->nread < UINT16_MAX &&
-	       (has_only_readers(e) ||
-		   (e->nwrite < UINT16_MAX && e->nclosed < UINT16_MAX &&
-		       e->nedge <= EDGES_MAX - 3));
+	return e->nread < UINT16_MAX && e->nwrite < UINT16_MAX &&
+	       e->nclosed < UINT16_MAX && e->nedge <= EDGES_MAX - 3;
 }
 
 /* In debug mode: all events of a descriptor by edge, or none. */
@@ -188,6 +192,18 @@ mixes_edge_and_level(const struct ev_fd_entry *e, const struct event *ev)
 		    "the same descriptor %d",
 	    ev->ev_fd);
 	return true;
+}
+
+/* The others of its descriptor. */
+static bool
+may_join(const struct ev_fd_entry *e, const struct event *ev)
+{
+	if (mixes_edge_and_level(e, ev))
+		return false;
+	if (has_room(e))
+		return true;
+	event_warnx("event_add: too many events on descriptor %d", ev->ev_fd);
+	return false;
 }
 
 static const char *
@@ -217,10 +233,15 @@ ev_fdmap_come_back_(struct event_base *base, struct event *ev)
 static inline void
 uncount(struct event_base *base, struct ev_fd_entry *e, int fd, short events)
 {
-	unsigned before = wanted_mask(base, e), mask;
+	unsigned before = AIO_READ, mask = 0;
 
-	count(e, events, -1);
-	mask = wanted_mask(base, e);
+	if (e->counts == one_reader.counts) {
+		e->counts = 0;
+	} else {
+		before = wanted_mask(base, e);
+		count(e, events, -1);
+		mask = wanted_mask(base, e);
+	}
 	/* Closing the backend withdraws everything in one go. */
 	if (mask != before && !base->closing)
 		base->backend->ops->set(base->backend, fd, mask);
@@ -249,11 +270,16 @@ disturb(struct event_base *base, int fd)
 static int
 count_in(struct event_base *base, struct ev_fd_entry *e, struct event *ev)
 {
-	unsigned before = wanted_mask(base, e), mask;
+	unsigned before = 0, mask = AIO_READ;
 	int r = 0;
 
-	count(e, ev->ev_events, 1);
-	mask = wanted_mask(base, e);
+	if (e->counts == 0 && only_reads(ev->ev_events)) {
+		e->counts = one_reader.counts;
+	} else {
+		before = wanted_mask(base, e);
+		count(e, ev->ev_events, 1);
+		mask = wanted_mask(base, e);
+	}
 	if (!(ev->ev_flags & EVLIST_KNOWN))
 		r = base->backend->ops->set(
 		    base->backend, ev->ev_fd, mask | AIO_FRESH);
@@ -282,12 +308,8 @@ ev_fdmap_add_(struct event_base *base, struct event *ev)
 		return -1;
 	}
 	disturb(base, fd);
-	if (mixes_edge_and_level(e, ev))
+	if (e->counts != 0 && !may_join(e, ev))
 		return -1;
-	if (!has_room(e)) {
-		event_warnx("event_add: too many events on descriptor %d", fd);
-		return -1;
-	}
 	if (count_in(base, e, ev) < 0)
 		return -1;
 	ev->ev_flags |= EVLIST_KNOWN;
