@@ -526,17 +526,24 @@ fork_without_descriptors(void **state)
 	struct aio_backend *b = open_policy(AIO_POLICY_NEVER);
 
 	want(b, fd[0], AIO_READ | AIO_FRESH);
+	want(b, other[0], AIO_READ | AIO_FRESH);
 	hear_nothing(b, fd[0]);
 	++aio_forks; /* as in a child */
-	create_odd = (struct oddity){-EMFILE, 2};
+	create_odd = (struct oddity){-EMFILE, 3};
 	assert_int_equal(
 	    b->ops->set(b, other[0], AIO_READ | AIO_FRESH), -EMFILE);
 	assert_int_equal(b->ops->prepare(b), -EMFILE);
+	want(b, other[0], 0); /* withdrawing never fails */
+	put(other[1], 1);
+	hear_nothing(b, other[0]);
 	want(b, other[0], AIO_READ | AIO_FRESH);
 	put(fd[1], 1);
-	put(other[1], 1);
 	hear(b, fd[0], AIO_READ);
 	hear(b, other[0], AIO_READ);
+	++aio_forks; /* and in the child's child */
+	want(b, other[0], 0);
+	take(fd[0]);
+	hear_nothing(b, other[0]);
 	b->ops->close(b);
 }
 
