@@ -111,6 +111,7 @@ combined_open(struct aio_backend **out, const struct aio_options *opt)
 	aio_slots_init(&c->slots);
 	aio_flight_init(&c->flight, &c->slots, &c->stats);
 	aio_policy_init(&c->place, opt->policy, opt->no_aio);
+	aio_worker_init(&c->worker);
 	rc = aio_epollset_open(&c->ep, &c->slots, &c->stats);
 	if (rc < 0) {
 		aio_mem_free(c);

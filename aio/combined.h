@@ -16,6 +16,7 @@
 #include "aio/policy.h"
 #include "aio/slot.h"
 #include "aio/stats.h"
+#include "aio/worker.h"
 
 struct aio_combined {
 	struct aio_backend base; /* first */
@@ -26,9 +27,9 @@ struct aio_combined {
 	struct aio_stats stats;
 	bool shared;
 	bool user_ring;
-	bool asleep;    /* between prepare() and collect() */
-	bool gathered;  /* this pass has asked both halves */
-	unsigned awake; /* passes since the last sleep */
+	bool asleep;   /* between prepare() and collect() */
+	bool gathered; /* this pass has asked both halves */
+	struct aio_worker worker;
 	/* Settlings since what is left unconfirmed was last looked through. */
 	unsigned left_alone;
 	unsigned doubt; /* passes until guessing is tried again */

@@ -23,16 +23,6 @@
 #define RETRY_NS    10000000
 #define RECHECK_MAX 64
 
-/* The kernel completes some polls from a worker thread of this processor: those
- * woken without a reason, as by a peer that closes. A loop that never sleeps
- * keeps it off for a whole time slice (test-fdleak of libevent ran out of
- * descriptors: 15 ends of file came late). So after that many passes it is let
- * in; a yield costs 0.5 us when there is nobody to let in. */
-#define AWAKE_PASSES 8
-/* Where all polls are AIO's, and every processor has other work, a yield is not
- * enough (test-fdleak again, at a load of 13): the worker is waited for. */
-#define LET_IN_US 50
-
 static const struct timespec no_time = {0, 0};
 
 /* Puts back what still holds; arms the rest again. */
@@ -173,11 +163,11 @@ aio_pass_prepare(struct aio_backend *b)
 	if (rc < 0)
 		return rc;
 	c->gathered = false;
-	if (++c->awake > AWAKE_PASSES && c->flight.in_flight > 0) {
-		aio_sys_pause(
-		    c->place.policy == AIO_POLICY_ALWAYS ? LET_IN_US : 0);
-		c->awake = 0;
-	}
+	if (c->flight.in_flight > 0)
+		aio_worker_pass(&c->worker, c->flight.in_flight,
+		    c->place.policy == AIO_POLICY_ALWAYS);
+	else
+		aio_worker_idle(&c->worker);
 	if (__builtin_expect(c->ep.phantom, 0))
 		cure_phantom(c);
 	if (c->flight.ctx == NULL &&
@@ -222,10 +212,10 @@ is_aio_busy(const struct aio_combined *c)
 static __attribute__((noinline)) int
 sleep_beside_aio(struct aio_combined *c, const struct timespec *timeout)
 {
+	if (is_zero(timeout))
+		aio_worker_looked(&c->worker);
 	if (has_completed(c))
 		return 0;
-	if (!is_zero(timeout))
-		c->awake = 0;
 	if (c->flight.in_flight == 0 || c->ep.wanted > 0 ||
 	    c->flight.no_getevents)
 		return aio_epollset_sleep(&c->ep, timeout);
@@ -244,8 +234,8 @@ aio_pass_sleep(struct aio_backend *b, const struct timespec *timeout)
 	/* Whether it is shared comes first: the rest may be changing then. */
 	if (!c->shared && is_aio_busy(c))
 		return sleep_beside_aio(c, timeout);
-	if (!is_zero(timeout))
-		c->awake = 0;
+	if (is_zero(timeout))
+		aio_worker_looked(&c->worker);
 	return aio_epollset_sleep(&c->ep, timeout);
 }
 

@@ -26,7 +26,8 @@ TESTS += %D%/t_poll %D%/t_select %D%/t_conformance
 # fails each AIO call at each index, t_shortage the others and all allocations.
 aio_tests = %D%/t_sys %D%/t_ring %D%/t_batch %D%/t_slot %D%/t_policy \
 	%D%/t_context %D%/t_glance %D%/t_probe %D%/t_probe_faults %D%/t_pass \
-	%D%/t_faults %D%/t_flight %D%/t_meanwhile %D%/t_odd %D%/t_shortage
+	%D%/t_faults %D%/t_flight %D%/t_meanwhile %D%/t_odd %D%/t_shortage \
+	%D%/t_worker
 check_PROGRAMS += $(aio_tests)
 TESTS += $(aio_tests)
 
@@ -81,8 +82,15 @@ TESTS += $(aio_tests)
 %C%_t_meanwhile_SOURCES = %D%/t_meanwhile.c %D%/harness.c
 %C%_t_meanwhile_CPPFLAGS = $(UNIT_CPPFLAGS)
 %C%_t_meanwhile_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_io_submit \
-	-Wl,--wrap=aio_sys_io_getevents -Wl,--wrap=aio_sys_pause
+	-Wl,--wrap=aio_sys_io_getevents -Wl,--wrap=aio_sys_now \
+	-Wl,--wrap=aio_sys_pause
 %C%_t_meanwhile_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_worker_SOURCES = %D%/t_worker.c %D%/harness.c
+%C%_t_worker_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_worker_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_now \
+	-Wl,--wrap=aio_sys_pause
+%C%_t_worker_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 
 %C%_t_odd_SOURCES = %D%/t_odd.c %D%/harness.c
 %C%_t_odd_CPPFLAGS = $(UNIT_CPPFLAGS)
