@@ -9,22 +9,17 @@
 #include "compat/bev/limit.h"
 
 #include "compat/util/mem.h"
+#include "compat/util/time.h"
 
 #include <event2/event.h>
 #include <limits.h>
-#include <time.h>
 
 /* The bucket. */
 
 uint64_t
 ev_bev_bucket_now_(const struct ev_token_bucket_cfg *cfg)
 {
-	struct timespec ts;
-	uint64_t ms;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-	return ms / cfg->tick_ms;
+	return evutil_now_ns_() / 1000000 / cfg->tick_ms;
 }
 
 void

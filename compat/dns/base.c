@@ -6,9 +6,9 @@
  * when the last answer that was still to be delivered is. */
 #include "compat/dns/dns.h"
 #include "compat/util/mem.h"
+#include "compat/util/time.h"
 
 #include <string.h>
-#include <time.h>
 
 #define KNOWN_FLAGS                                                            \
 	(EVDNS_BASE_INITIALIZE_NAMESERVERS |                                   \
@@ -18,10 +18,7 @@
 uint64_t
 ev_dns_now_us_(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+	return evutil_now_ns_() / 1000;
 }
 
 struct timeval

@@ -1,5 +1,6 @@
 /* The date, made once a second; and time that passes. */
 #include "compat/http/http.h"
+#include "compat/util/time.h"
 
 #include <time.h>
 
@@ -22,8 +23,5 @@ ev_http_date_(void)
 uint64_t
 ev_http_clock_us_(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	return evutil_now_ns_() / 1000;
 }

@@ -10,6 +10,8 @@
 
 #include <sched.h>
 
+#include "compat/util/time.h"
+
 #define DOZE_NS 30000
 #define LISTENS 8 /* between two looks at the clock */
 /* A loop that must end its rest within this time does not doze. */
@@ -35,15 +37,6 @@ ev_doze_choose_(const struct event_base *base, const struct timespec *timeout)
 	return base->doze.left == 0 && long_enough && base->lock != NULL
 		   ? EV_REST_DOZING
 		   : EV_REST_ASLEEP;
-}
-
-static int64_t
-now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 /* Tells the processor that this is a loop that waits. */
@@ -76,7 +69,7 @@ is_called_soon(struct event_base *base)
 }
 
 static void
-learn(struct ev_doze *doze, bool called, int64_t spent)
+learn(struct ev_doze *doze, bool called, uint64_t spent)
 {
 	if (called && spent < LATE_NS) {
 		doze->skip = SKIP_MIN;
@@ -92,14 +85,14 @@ learn(struct ev_doze *doze, bool called, int64_t spent)
 bool
 ev_doze_(struct event_base *base)
 {
-	int64_t begun = now_ns(), spent;
+	uint64_t begun = evutil_now_ns_(), spent;
 	uint8_t dozing = EV_REST_DOZING;
 	bool called;
 
 	sched_yield();
 	do {
 		called = is_called_soon(base);
-		spent = now_ns() - begun;
+		spent = evutil_now_ns_() - begun;
 	} while (!called && spent < DOZE_NS);
 	called = !atomic_compare_exchange_strong(
 	    &base->rest, &dozing, EV_REST_ASLEEP);

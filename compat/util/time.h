@@ -4,7 +4,9 @@
 
 #include <event2/util.h>
 #include <event2/visibility.h>
+#include <stdint.h>
 #include <sys/time.h>
+#include <time.h>
 
 /* 40 bytes; the layout is known to libevent's own test binary. */
 struct evutil_monotonic_timer {
@@ -21,6 +23,16 @@ EVENT2_EXPORT_SYMBOL int evutil_gettime_monotonic_(
     struct evutil_monotonic_timer *base, struct timeval *tp);
 /* NULL or a time of 0 returns at once. */
 EVENT2_EXPORT_SYMBOL void evutil_usleep_(const struct timeval *tv);
+
+/* The monotonic clock, in nanoseconds. Inline: each library has its own. */
+static inline uint64_t
+evutil_now_ns_(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
 
 /* Milliseconds, rounded up; -1 if that does not fit into a long. */
 long evutil_tv_to_msec_(const struct timeval *tv);
