@@ -23,8 +23,9 @@
  * yield that shows that it does not any more halves it. */
 #define PATIENCE_MAX (1024 * PATIENCE_MIN)
 /* Polls beyond what it was, or a quarter of that, are many ... */
-#define PILE 4
-/* ... if they stay for this share of the patience: 8 passes at least. */
+#define PILE 2
+/* ... if they stay for this share of the patience: 8 passes at least. Where AIO
+ * has all, half of that. */
 #define PILED_SHARE 32
 /* He who has the processor for so long is no worker. */
 #define LONG_NS 100000
@@ -80,11 +81,14 @@ is_piled(struct aio_worker *w, unsigned in_flight, unsigned patience)
 void
 aio_worker_judge(struct aio_worker *w, unsigned in_flight, bool pure)
 {
-	bool piled = is_piled(w, in_flight, pure ? PATIENCE_MIN : w->patience);
+	bool piled =
+	    is_piled(w, in_flight, pure ? PATIENCE_MIN / 2 : w->patience);
 
 	if (!piled && w->kept_off <= w->patience)
 		return;
 	let_in(w, piled && pure);
 	w->kept_off = 0;
-	set_least(w, in_flight);
+	/* A rest may have been too short: it is believed bit by bit that they
+	 * are there to stay. */
+	set_least(w, piled && pure ? w->least + 1 : in_flight);
 }

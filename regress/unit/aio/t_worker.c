@@ -27,15 +27,6 @@ __wrap_aio_sys_pause(unsigned microseconds)
 		rests++;
 }
 
-static int
-reset(void **state)
-{
-	aio_worker_init(&w);
-	yields = rests = 0;
-	takes_ns = 500;
-	return 0;
-}
-
 /* So many passes that found something at once, with polls in flight. */
 static void
 wait_often(unsigned passes, unsigned in_flight)
@@ -51,6 +42,19 @@ look_often(unsigned passes, unsigned in_flight)
 		aio_worker_pass(&w, in_flight, false);
 		aio_worker_looked(&w);
 	}
+}
+
+/* It was just let in, with three polls in flight. */
+static int
+reset(void **state)
+{
+	aio_worker_init(&w);
+	yields = rests = 0;
+	takes_ns = 500;
+	while (yields == 0)
+		wait_often(1, 3);
+	yields = 0;
+	return 0;
 }
 
 /* Whether a wait slept is not known. */
@@ -83,17 +87,15 @@ nobody_is_kept_off_with_none_in_flight(void **state)
 static void
 what_piles_up_is_late(void **state)
 {
-	wait_often(1, 10);
-	wait_often(1, 3);
-	wait_often(8, 8);
+	wait_often(8, 6);
 	assert_int_equal(yields, 0);
-	wait_often(1, 8);
+	wait_often(1, 6);
 	assert_int_equal(yields, 1);
 	/* Nobody came: so many are no longer many. */
-	wait_often(100, 8);
-	wait_often(100, 14);
+	wait_often(100, 6);
+	wait_often(100, 9);
 	assert_int_equal(yields, 1);
-	wait_often(20, 15);
+	wait_often(9, 10);
 	assert_int_equal(yields, 2);
 	assert_int_equal(rests, 0);
 }
@@ -114,9 +116,9 @@ a_few_more_of_many_are_no_pile(void **state)
 {
 	wait_often(9, 1000); /* a pile at first */
 	assert_int_equal(yields, 1);
-	wait_often(200, 1254);
+	wait_often(200, 1252);
 	assert_int_equal(yields, 1);
-	wait_often(9, 1255);
+	wait_often(9, 1253);
 	assert_int_equal(yields, 2);
 }
 
@@ -138,20 +140,30 @@ who_shares_the_processor_keeps_it(void **state)
 	assert_in_range(yields, 9, 10);
 }
 
+static void
+pure_often(unsigned passes, unsigned in_flight)
+{
+	while (passes-- > 0)
+		aio_worker_pass(&w, in_flight, true);
+}
+
 /* Where AIO has all, a pile is waited for, whoever else there is. */
 static void
 a_rest_where_aio_has_all(void **state)
 {
 	takes_ns = 3 * MILLISECOND;
-	for (int i = 0; i < 300; i++)
-		aio_worker_pass(&w, 1, true);
+	pure_often(300, 1);
 	assert_int_equal(yields, 1);
-	for (int i = 0; i < 9; i++)
-		aio_worker_pass(&w, 5, true);
+	pure_often(9, 3);
+	pure_often(4, 4);
 	assert_int_equal(rests, 0);
-	for (int i = 0; i < 9; i++)
-		aio_worker_pass(&w, 6, true);
+	pure_often(1, 4);
 	assert_int_equal(rests, 1);
+	/* It may have been too short. */
+	pure_often(5, 5);
+	assert_int_equal(rests, 2);
+	pure_often(100, 5);
+	assert_int_equal(rests, 2);
 	assert_int_equal(yields, 1);
 }
 
