@@ -26,20 +26,22 @@ bench_openssl = $(AM_LDFLAGS) \
 bench_libev_ldflags = $(AM_LDFLAGS) -lev -pthread
 bench_libuv_ldflags = $(AM_LDFLAGS) -luv -pthread
 
-bench_programs = %D%/w_readers %D%/w_churn %D%/w_lives %D%/w_readd %D%/w_toggle \
+bench_programs = %D%/w_readers %D%/w_churn %D%/w_lives %D%/w_readd \
+	%D%/w_toggle %D%/w_withdraw \
 	%D%/w_conn %D%/w_server %D%/w_timers %D%/w_wake %D%/w_echo %D%/w_bulk \
 	%D%/w_buffer %D%/w_http %D%/w_base %D%/w_short %D%/w_spawn %D%/w_memcached \
 	%D%/w_tmux %D%/w_memory %D%/w_grow
 bench_by_hand = %D%/w_readers-epoll %D%/w_churn-epoll %D%/w_lives-epoll \
-	%D%/w_readd-epoll %D%/w_toggle-epoll %D%/w_conn-epoll %D%/w_server-epoll \
+	%D%/w_readd-epoll %D%/w_toggle-epoll %D%/w_withdraw-epoll \
+	%D%/w_conn-epoll %D%/w_server-epoll \
 	%D%/w_readers-aio %D%/w_churn-aio %D%/w_lives-aio %D%/w_readd-aio \
 	%D%/w_toggle-aio %D%/w_conn-aio %D%/w_server-aio %D%/w_wake-epoll
 bench_libev = %D%/w_readers-libev %D%/w_churn-libev %D%/w_lives-libev %D%/w_readd-libev \
-	%D%/w_toggle-libev %D%/w_conn-libev %D%/w_server-libev %D%/w_timers-libev \
-	%D%/w_wake-libev
+	%D%/w_toggle-libev %D%/w_withdraw-libev %D%/w_conn-libev \
+	%D%/w_server-libev %D%/w_timers-libev %D%/w_wake-libev
 bench_libuv = %D%/w_readers-libuv %D%/w_churn-libuv %D%/w_lives-libuv %D%/w_readd-libuv \
-	%D%/w_toggle-libuv %D%/w_conn-libuv %D%/w_server-libuv %D%/w_timers-libuv \
-	%D%/w_wake-libuv
+	%D%/w_toggle-libuv %D%/w_withdraw-libuv %D%/w_conn-libuv \
+	%D%/w_server-libuv %D%/w_timers-libuv %D%/w_wake-libuv
 EXTRA_PROGRAMS += $(bench_programs) $(bench_by_hand) $(bench_libev) \
 	$(bench_libuv)
 CLEANFILES += $(EXTRA_PROGRAMS)
@@ -110,6 +112,17 @@ CLEANFILES += $(EXTRA_PROGRAMS)
 %C%_w_toggle_libuv_SOURCES = %D%/w_toggle.c $(bench_common) $(bench_loop)
 %C%_w_toggle_libuv_CPPFLAGS = $(bench_cppflags) -DLOOP_LIBUV
 %C%_w_toggle_libuv_LDFLAGS = $(bench_libuv_ldflags)
+%C%_w_withdraw_SOURCES = %D%/w_withdraw.c $(bench_common) $(bench_loop)
+%C%_w_withdraw_CPPFLAGS = $(bench_cppflags)
+%C%_w_withdraw_LDFLAGS = $(bench_core)
+%C%_w_withdraw_epoll_SOURCES = %D%/w_withdraw.c $(bench_common) $(bench_loop)
+%C%_w_withdraw_epoll_CPPFLAGS = $(bench_cppflags) -DLOOP_EPOLL
+%C%_w_withdraw_libev_SOURCES = %D%/w_withdraw.c $(bench_common) $(bench_loop)
+%C%_w_withdraw_libev_CPPFLAGS = $(bench_cppflags) -DLOOP_LIBEV
+%C%_w_withdraw_libev_LDFLAGS = $(bench_libev_ldflags)
+%C%_w_withdraw_libuv_SOURCES = %D%/w_withdraw.c $(bench_common) $(bench_loop)
+%C%_w_withdraw_libuv_CPPFLAGS = $(bench_cppflags) -DLOOP_LIBUV
+%C%_w_withdraw_libuv_LDFLAGS = $(bench_libuv_ldflags)
 %C%_w_conn_SOURCES = %D%/w_conn.c $(bench_client) $(bench_loop)
 %C%_w_conn_CPPFLAGS = $(bench_cppflags)
 %C%_w_conn_LDFLAGS = $(bench_core)
