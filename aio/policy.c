@@ -24,15 +24,21 @@
 #define BAD_LUCK_MAX      32
 #define TRY_ONE_IN        64
 #define TRY_ONE_IN_MAX    4096
-/* Cancels beyond this share of events (1/N) make epoll the better place: one
- * costs 3 us, the gain of three fires. (e1_cancel, e2_hybrid) */
-#define CANCEL_SHARE 3
+/* Cancels beyond this share of events (1/N) make epoll the better place. Where
+ * it and AIO are even (w_withdraw --part N): a writer alone on its descriptor
+ * 4, beside a reader 16, on a new descriptor 28. With 1 of 4 taken back ours
+ * then has 0.7 to 0.95 of the speed of epoll alone, with 3 here it had 0.5 to
+ * 0.87 and on a busy machine 0.2: the kernel's worker has to run for each. */
+#define CANCEL_SHARE 32
 /* Below so many cancels a descriptor has no reputation. */
 #define CANCELS_MIN 2
 
 /* A context delays the process's exit by 30 ms. It is made when the churn seen
- * so far has cost epoll as much (1.25 us each, e2_hybrid X against Y) ... */
-#define CONTEXT_CHURN 24000
+ * so far has cost epoll as much: 1.55 us for a new descriptor, which counts
+ * twice, as it comes and as it goes. (Whole processes, w_churn --warm 0 --ops
+ * N: 6400 take 61 ms without a context and 83 with one, 25,600 234 and 225,
+ * 51,200 450 and 403: even at 20,000.) ... */
+#define CONTEXT_CHURN 40000
 /* ... or when there is some churn and the base is so old that 30 ms are less
  * than a thirtieth of its life. */
 #define CONTEXT_CHURN_MIN 256
