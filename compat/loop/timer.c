@@ -186,7 +186,11 @@ ev_timer_wait_(struct event_base *base, struct timespec *out)
 		min_heap_settle_all_(h);
 	else if (h->new_stale && h->new_first == min_heap_first_(h))
 		ev_timer_find_new_first_(base);
-	left = min_heap_first_(h) - ev_now_us_(base);
+	/* What was due when the clock was last read is due without a look at
+	 * it, as where a callback asks for being called again at once. */
+	left = min_heap_first_(h) - base->now_us;
+	if (left > 0)
+		left = min_heap_first_(h) - ev_now_us_(base);
 	if (left < 0)
 		left = 0;
 	out->tv_sec = left / 1000000;

@@ -78,6 +78,25 @@ admit_due(struct min_heap *h, int64_t now)
 	}
 }
 
+/* The same, and finds out when the others are. */
+static void
+admit_due_of_few(struct min_heap *h, int64_t now)
+{
+	size_t i, end = min_heap_size_(h);
+	int64_t first = INT64_MAX;
+
+	for (i = h->n; i < end; i++) {
+		int64_t key = h->key[i];
+
+		if (key <= now)
+			min_heap_admit_(h, i);
+		else if (key < first)
+			first = key;
+	}
+	h->new_first = first;
+	h->new_stale = false;
+}
+
 /* The last ones move to where others were taken out. */
 static void
 fill_gaps(struct min_heap *h)
@@ -305,8 +324,14 @@ ev_timer_fire_batch_(struct event_base *base, int64_t now)
 {
 	struct min_heap *h = &base->timers;
 	size_t n_new = 0;
-	bool of_heap = many_due(h, now);
+	bool of_heap;
 
+	if (min_heap_size_(h) < BATCH_MIN) {
+		if (h->n_new > 0 && h->new_first <= now)
+			admit_due_of_few(h, now);
+		return;
+	}
+	of_heap = many_due(h, now);
 	if (h->n_new > 0 && h->new_first <= now)
 		n_new = look_through(h, now);
 	if (n_new > 0 && n_new < BATCH_MIN) {
