@@ -30,8 +30,8 @@
  * then has 0.7 to 0.95 of the speed of epoll alone, with 3 here it had 0.5 to
  * 0.87 and on a busy machine 0.2: the kernel's worker has to run for each. */
 #define CANCEL_SHARE 32
-/* Below so many cancels a descriptor has no reputation. (With 1 writers that are
- * taken back in 1 of 8 lose a fifth: w_withdraw.) */
+/* Below so many cancels a descriptor has no reputation. (With 1 writers that
+ * are taken back in 1 of 8 lose a fifth: w_withdraw.) */
 #define CANCELS_MIN 2
 
 /* A context delays the process's exit by 30 ms. It is made when the churn seen
@@ -41,7 +41,9 @@
  * 51,200 450 and 403: even at 20,000.) ... */
 #define CONTEXT_CHURN 40000
 /* ... or when there is some churn and the base is so old that 30 ms are less
- * than a thirtieth of its life. */
+ * than a thirtieth of its life. (3000 new descriptors a second: a process of 3
+ * s takes 31 ms longer and a tenth less CPU time, one of 0.3 s is as it was.)
+ */
 #define CONTEXT_CHURN_MIN 256
 #define CONTEXT_AGE_NS    1000000000u
 #define CONTEXT_PASSES    16
