@@ -528,15 +528,12 @@ disarm_each(struct aio_slot *slot, void *arg)
 void
 aio_flight_abandon(struct aio_flight *f)
 {
-	struct aio_slots *slots = f->slots;
-	struct aio_stats *stats = f->stats;
-
 	if (f->ctx != NULL)
 		aio_context_abandon(f->ctx);
 	if (f->resfd >= 0)
 		aio_sys_close(f->resfd);
-	aio_slots_each(slots, disarm_each, f);
-	aio_flight_init(f, slots, stats);
+	aio_slots_each(f->slots, disarm_each, f);
+	aio_flight_init(f, f->slots, f->stats);
 }
 
 /* ---- sleeping ---- */

@@ -8,10 +8,9 @@
 #define CAP_MIN 16
 /* Of one pass; more are given a home at once. */
 #define CAP_MAX 4096
-/* Looks at readers end when so many more were in vain than found something, and
- * then one in so many is tried. */
-#define BAD_LUCK_MAX 16
-#define TRY_ONE_IN   64
+/* What finding a writer is worth in looks in vain: two calls against a share of
+ * one. */
+#define GAIN_BY_WRITER 4
 
 static const struct timespec no_time = {0, 0};
 
@@ -19,7 +18,6 @@ void
 aio_glance_fini(struct aio_glance *g)
 {
 	aio_mem_free(g->fds);
-	*g = (struct aio_glance){0};
 }
 
 static bool
@@ -40,21 +38,20 @@ has_room(struct aio_glance *g)
 	return true;
 }
 
-static bool
-is_lucky(struct aio_glance *g)
+static struct aio_luck *
+luck_of(struct aio_glance *g, unsigned cond)
 {
-	if (g->bad_luck < BAD_LUCK_MAX)
-		return true;
-	return ++g->unlooked % TRY_ONE_IN == 0;
+	return &g->luck[cond == AIO_READ ? AIO_DIR_IN : AIO_DIR_OUT];
 }
 
 static void
-learn(struct aio_glance *g, bool found)
+learn(struct aio_glance *g, unsigned cond, bool found)
 {
-	if (found && g->bad_luck > 0)
-		g->bad_luck--;
-	else if (!found && g->bad_luck < BAD_LUCK_MAX)
-		g->bad_luck++;
+	if (!found)
+		aio_luck_lose(luck_of(g, cond), 1);
+	else
+		aio_luck_gain(
+		    luck_of(g, cond), cond == AIO_READ ? 1 : GAIN_BY_WRITER);
 }
 
 /* A glance that failed is not repeated the next time: who cannot write now may
@@ -70,7 +67,7 @@ aio_glance_note(struct aio_glance *g, struct aio_slot *slot, unsigned cond)
 		slot->glance = AIO_GLANCE_NONE;
 		return 0;
 	}
-	if (g->off || (cond == AIO_READ && !is_lucky(g)) || !has_room(g))
+	if (g->off || !aio_luck_admits(luck_of(g, cond)) || !has_room(g))
 		return 0;
 	g->fds[g->count++] = (struct pollfd){.fd = slot->fd,
 	    .events = (short)aio_conds_to_poll(aio_slot_asked(slot, cond))};
@@ -97,8 +94,7 @@ aio_glance_look(
 		    aio_conds_from_poll((uint32_t)(uint16_t)p->revents,
 			aio_slot_asked(slot, cond)) &
 		    cond & 3u;
-		if (cond == AIO_READ)
-			learn(g, slot->found != 0);
+		learn(g, cond, slot->found != 0);
 		if (slot->found != 0)
 			continue;
 		slot->glance = AIO_GLANCE_FAILED;

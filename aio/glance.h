@@ -1,9 +1,11 @@
 /* A glance before watching: most who ask to hear of write-readiness could write
  * at once, and many a new connection has brought its request along. One poll(2)
  * for all of a pass costs 0.3 us and 30 to 60 ns for each; a registration in
- * epoll and its removal 1.2 us, a poll in flight 0.5 us. So write-readiness
- * that is wanted anew, and new readers as long as they tend to have something,
- * are first looked at, and go to one of the halves only if nothing is found. */
+ * epoll and its removal 1.2 us, a poll in flight 0.5 us. So new readers, and
+ * write-readiness that is wanted anew, are first looked at, as long as such
+ * looks tend to find something, and go to one of the halves if nothing is
+ * found.
+ */
 #ifndef AIO_GLANCE_H
 #define AIO_GLANCE_H
 
@@ -12,6 +14,7 @@
 #include <stddef.h>
 
 #include "aio/backend.h"
+#include "aio/luck.h"
 #include "aio/slot.h"
 #include "aio/stats.h"
 
@@ -19,10 +22,9 @@ struct aio_glance {
 	struct pollfd *fds;   /* owned */
 	unsigned count, cap;  /* in use, allocated */
 	unsigned asked, next; /* looked at; handed out */
-	unsigned bad_luck;    /* of looks at readers (glance.c) */
-	unsigned unlooked;    /* readers that were not looked at for it */
-	bool open;            /* a pass is settling: there will be a look */
-	bool off;             /* poll(2) fails here */
+	struct aio_luck luck[AIO_DIRS];
+	bool open; /* a pass is settling: there will be a look */
+	bool off;  /* poll(2) fails here */
 };
 
 void aio_glance_fini(struct aio_glance *g);

@@ -34,10 +34,9 @@ take_back(
 	if (gone != 0) {
 		/* What has completed meanwhile is no cancel. */
 		aio_flight_reap(&c->flight);
-		if (gone & slot->armed)
-			aio_policy_cancelled(&c->place, slot,
-			    aio_slots_own_polls(&c->slots, slot),
-			    gone & slot->armed);
+		if (gone & slot->armed & AIO_READ)
+			aio_policy_reader_cancelled(&c->place, slot,
+			    aio_slots_own_polls(&c->slots, slot));
 	}
 	if (slot->armed != 0)
 		withdraw_polls(c, slot, want & AIO_EDGE ? 0 : want);
@@ -52,6 +51,18 @@ is_quiet(const struct aio_slot *slot)
 	       slot->found == 0;
 }
 
+static inline void
+note_withdrawal(struct aio_combined *c, struct aio_slot *slot, unsigned gone)
+{
+	aio_policy_withdrawn(&c->place, gone);
+	if (!(gone & AIO_WRITE))
+		return;
+	aio_policy_writer_withdrawn(
+	    &c->place, slot, aio_slots_polls(&c->slots, slot));
+	/* If it comes back, a home is to be found anew. */
+	slot->ep_home &= AIO_READ | AIO_CLOSED;
+}
+
 static __attribute__((noinline)) int
 withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 {
@@ -61,12 +72,10 @@ withdraw_all(struct aio_combined *c, struct aio_slot *slot)
 		return 0;
 	slot->want = 0;
 	aio_slots_stir(&c->slots, slot);
-	aio_policy_withdrawn(&c->place, slot, gone);
 	if (!is_quiet(slot))
 		take_back(c, slot, gone, 0);
+	note_withdrawal(c, slot, gone);
 	slot->ep_want = 0;
-	if (gone & AIO_WRITE)
-		slot->ep_home &= AIO_READ | AIO_CLOSED;
 	slot->flags &= (uint8_t)~AIO_SLOT_DEAD;
 	/* A thread in epoll_wait() may hold the file of a registration for the
 	 * moment that it looks at it: a close() meanwhile would come late. */
@@ -127,12 +136,10 @@ change(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 	    (want & ~(unsigned)slot->want & AIO_COND))
 		slot->flags |= AIO_SLOT_UNSURE;
 	slot->want = want & AIO_WANT;
-	/* A writer that comes back is to be looked at anew. */
-	slot->ep_home &= ~(gone & AIO_WRITE) & 7u;
-	if (gone != 0)
-		aio_policy_withdrawn(&c->place, slot, gone);
 	if (!is_quiet(slot))
 		take_back(c, slot, gone, want);
+	if (gone != 0)
+		note_withdrawal(c, slot, gone);
 	return note(c, slot);
 }
 
@@ -140,7 +147,7 @@ change(struct aio_combined *c, struct aio_slot *slot, unsigned want)
 static inline bool
 is_admitted(struct aio_combined *c, unsigned want)
 {
-	if (!(want & AIO_READ) || aio_policy_admits(&c->place))
+	if (aio_policy_admits(&c->place, want))
 		return true;
 	++c->stats.passed_over;
 	return false;

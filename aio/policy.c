@@ -12,26 +12,30 @@
  * and its release 0.3 to 1.35 us more than a poll. (kernel experiments e6_hot,
  * e2_hybrid; benchmark w_lives) */
 #define STANDING_FIRES 2
-/* Will a new reader be one that AIO suits? Nobody knows, but most of a
- * program's are alike. What AIO gained by one that fired once and went is lost
- * by one that fired twice, four times by one that stood, and 16 times by one
- * that was cancelled (w_lives). While so much more was lost than gained, one in
- * so many is tried, and after each try in vain in twice as many: with batches
- * of 64 one in 64 costs 4 % (two calls, a look, a fstat). */
+/* What AIO gains by a new reader that fires once and goes is lost by one that
+ * fires twice, four times by one that stands, and 16 times by one that is
+ * cancelled (w_lives). A try in 64 with batches of 64 costs 4 % (two calls, a
+ * look, a fstat). */
 #define LOST_BY_TWO       1
 #define LOST_BY_STANDING  4
 #define LOST_BY_CANCELLED 16
-#define BAD_LUCK_MAX      32
-#define TRY_ONE_IN        64
-#define TRY_ONE_IN_MAX    4096
-/* Cancels beyond this share of events (1/N) make epoll the better place. Where
- * it and AIO are even (w_withdraw --part N): a writer alone on its descriptor
- * 4, beside a reader 16, on a new descriptor 28. With 1 of 4 taken back ours
- * then has 0.7 to 0.95 of the speed of epoll alone, with 3 here it had 0.5 to
- * 0.87 and on a busy machine 0.2: the kernel's worker has to run for each. */
-#define CANCEL_SHARE 32
-/* Below so many cancels a descriptor has no reputation. (With 1 writers that
- * are taken back in 1 of 8 lose a fifth: w_withdraw.) */
+/* And what it gains by a writer that fires is lost by the cancel of a writer
+ * alone, beside a reader, on a new descriptor (w_withdraw --part N, where AIO
+ * and epoll are even). */
+#define LOST_BY_WRITER_ALONE  4
+#define LOST_BY_WRITER_BESIDE 16
+#define LOST_BY_WRITER_NEW    28
+/* Beyond this loss all writers go to epoll, from this on to AIO again. (With 1
+ * of 8 taken back beside a reader: 0.85 of libevent's speed without, 0.95 with;
+ * alone they stay with AIO: 1.6.) */
+#define WRITERS_OUT   64
+#define WRITERS_BACK  16
+#define WRITERS_WORST 1024
+/* And one descriptor among others that are better: cancels beyond this share of
+ * events (1/N) make epoll its place, where it stays until that has faded. Each
+ * is dear: the kernel's worker has to run for it. */
+#define CANCEL_SHARE 6
+/* Below so many cancels a descriptor has no reputation. */
 #define CANCELS_MIN 2
 
 /* A context delays the process's exit by 30 ms. It is made when the churn seen
@@ -59,8 +63,6 @@ aio_policy_init(struct aio_placement *p, enum aio_policy policy, bool no_aio)
 	*p = (struct aio_placement){
 	    .policy = policy,
 	    .no_aio = no_aio,
-	    .pass_over = TRY_ONE_IN - 1,
-	    .try_step = TRY_ONE_IN,
 	};
 }
 
@@ -106,41 +108,19 @@ aio_policy_context_refused(struct aio_placement *p)
 }
 
 bool
-aio_policy_admits(struct aio_placement *p)
+aio_policy_admits(struct aio_placement *p, unsigned want)
 {
-	if (p->bad_luck < BAD_LUCK_MAX || p->policy == AIO_POLICY_ALWAYS)
+	if (p->policy == AIO_POLICY_ALWAYS)
 		return true;
-	if (p->pass_over > 0) {
-		p->pass_over--;
-		return false;
-	}
-	p->pass_over = p->try_step - 1;
-	p->is_trying = true;
-	return true;
+	return want & AIO_READ ? aio_luck_admits(&p->readers) : !p->no_writers;
 }
 
 /* Where all goes to AIO there is nothing to learn for. */
 static void
-lose(struct aio_placement *p, unsigned loss)
+lose(struct aio_placement *p, struct aio_luck *luck, unsigned loss)
 {
-	if (p->policy == AIO_POLICY_ALWAYS)
-		return;
-	p->bad_luck += loss;
-	if (p->bad_luck > BAD_LUCK_MAX)
-		p->bad_luck = BAD_LUCK_MAX;
-	if (p->is_trying && p->try_step < TRY_ONE_IN_MAX)
-		p->try_step *= 2;
-	p->is_trying = false;
-}
-
-static void
-win(struct aio_placement *p)
-{
-	if (p->bad_luck > 0)
-		p->bad_luck--;
-	p->try_step = TRY_ONE_IN;
-	p->pass_over = TRY_ONE_IN - 1;
-	p->is_trying = false;
+	if (p->policy != AIO_POLICY_ALWAYS)
+		aio_luck_lose(luck, loss);
 }
 
 static bool
@@ -193,13 +173,16 @@ aio_policy_choose(struct aio_placement *p, const struct aio_slot *slot,
 		if (part == 0)
 			continue;
 		if (suits_aio(slot, polls, dir, full, &why)) {
-			chosen |= part;
+			if (dir == AIO_DIR_IN || !p->no_writers)
+				chosen |= part;
+			else
+				++stats->passed_over;
 			continue;
 		}
 		++stats->moves[why];
 		if (dir == AIO_DIR_IN)
-			lose(
-			    p, why == AIO_MOVE_STANDING ? LOST_BY_STANDING : 0);
+			lose(p, &p->readers,
+			    why == AIO_MOVE_STANDING ? LOST_BY_STANDING : 0);
 	}
 	return chosen;
 }
@@ -220,11 +203,12 @@ aio_policy_fresh(struct aio_placement *p, struct aio_slot *slot)
 
 	++p->churn;
 	if (was_in_aio && slot->streak_in == 1)
-		win(p);
+		aio_luck_gain(&p->readers, 1);
 	else if (was_in_aio && slot->streak_in == STANDING_FIRES)
-		lose(p, LOST_BY_TWO);
+		lose(p, &p->readers, LOST_BY_TWO);
 	slot->streak_in = 0;
 	slot->streak_out = 0;
+	slot->is_new = 1;
 }
 
 void
@@ -240,23 +224,59 @@ aio_policy_fired(struct aio_slot *slot, struct aio_polls *polls, unsigned conds)
 		if (conds & aio_direction_conds(dir))
 			aio_policy_count_fire(&polls->poll[dir]);
 	}
+	slot->is_new = 0;
+}
+
+static void
+count_cancel(struct aio_poll *poll)
+{
+	if (++poll->cancels == AIO_HISTORY_MAX)
+		aio_policy_fade(poll);
+}
+
+static unsigned
+lost_by_writer(const struct aio_slot *slot)
+{
+	if (slot->is_new)
+		return LOST_BY_WRITER_NEW;
+	return (slot->want | slot->ep_have | slot->armed) & AIO_READ
+		   ? LOST_BY_WRITER_BESIDE
+		   : LOST_BY_WRITER_ALONE;
+}
+
+/* Both would have been the same in the other half, so that no tries are needed
+ * to find out when that has changed. */
+static void
+weigh_writer(struct aio_placement *p, const struct aio_slot *slot)
+{
+	if (slot->streak_out == 0)
+		p->writer_loss += lost_by_writer(slot);
+	else if (p->writer_loss > 0)
+		p->writer_loss--;
+	if (p->writer_loss > WRITERS_WORST)
+		p->writer_loss = WRITERS_WORST;
+	p->no_writers =
+	    p->writer_loss > (p->no_writers ? WRITERS_BACK : WRITERS_OUT);
 }
 
 void
-aio_policy_cancelled(struct aio_placement *p, struct aio_slot *slot,
-    struct aio_polls *polls, unsigned conds)
+aio_policy_writer_withdrawn(
+    struct aio_placement *p, struct aio_slot *slot, struct aio_polls *polls)
 {
-	if (conds & AIO_READ) {
-		lose(p, LOST_BY_CANCELLED);
-		/* Once is too often: it is epoll's, if it comes back, and not
-		 * judged again when it goes. */
-		if (slot->streak_in <= STANDING_FIRES)
-			slot->streak_in = STANDING_FIRES + 1;
-	}
-	for (int dir = 0; dir < AIO_DIRS; dir++) {
-		if (!(conds & aio_direction_conds(dir)))
-			continue;
-		if (++polls->poll[dir].cancels == AIO_HISTORY_MAX)
-			aio_policy_fade(&polls->poll[dir]);
-	}
+	weigh_writer(p, slot);
+	if (slot->streak_out == 0 && polls != NULL)
+		count_cancel(&polls->poll[AIO_DIR_OUT]);
+	slot->streak_out = 0;
+}
+
+void
+aio_policy_reader_cancelled(
+    struct aio_placement *p, struct aio_slot *slot, struct aio_polls *polls)
+{
+	lose(p, &p->readers, LOST_BY_CANCELLED);
+	/* Once is too often: it is epoll's, if it comes back, and not judged
+	 * again when it goes. */
+	if (slot->streak_in <= STANDING_FIRES)
+		slot->streak_in = STANDING_FIRES + 1;
+	count_cancel(&polls->poll[AIO_DIR_IN]);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "aio/backend.h"
+#include "aio/luck.h"
 #include "aio/slot.h"
 #include "aio/stats.h"
 
@@ -19,10 +20,9 @@ struct aio_placement {
 	uint64_t next_look;  /* churn from which on there is something to ask */
 	uint64_t retry_pass; /* after a context was refused */
 	uint64_t backoff;
-	unsigned bad_luck;  /* with new readers that AIO got (policy.c) */
-	unsigned pass_over; /* so many before one is tried */
-	unsigned try_step;  /* what that is set to by the next try */
-	bool is_trying;     /* how the last try ended is not known */
+	struct aio_luck readers; /* new ones that AIO got (policy.c) */
+	unsigned writer_loss;    /* of writers polled by AIO, beyond the gain */
+	bool no_writers;         /* so much that epoll gets them */
 };
 
 void aio_policy_init(
@@ -41,8 +41,8 @@ aio_policy_wants_context(struct aio_placement *p, bool work_waits)
 	return aio_policy_judge_churn(p, work_waits);
 }
 
-/* A new reader comes: shall AIO have it, as far as that can be known? */
-bool aio_policy_admits(struct aio_placement *p);
+/* A new interest comes: shall AIO have it, as far as that can be known? */
+bool aio_policy_admits(struct aio_placement *p, unsigned want);
 
 /* There was none to be had: not again for a while. */
 void aio_policy_context_refused(struct aio_placement *p);
@@ -93,21 +93,20 @@ aio_policy_is_old(const struct aio_slot *slot, unsigned conds)
 		   slot->streak_in == AIO_STREAK_MAX) &&
 	       (!(conds & AIO_WRITE) || slot->streak_out == AIO_STREAK_MAX);
 }
-/* Withdrawn, whatever half they lived in. */
+/* Withdrawn, whatever half they lived in. A reader that is taken back and added
+ * again for each event is a standing one: in epoll that costs no call. A writer
+ * that comes and goes is cheaper as a poll beside the reader, unless it tends
+ * to be taken back before it fires, which is known in both halves. */
 static inline void
-aio_policy_withdrawn(
-    struct aio_placement *p, struct aio_slot *slot, unsigned conds)
+aio_policy_withdrawn(struct aio_placement *p, unsigned conds)
 {
 	p->churn += ((conds & (AIO_READ | AIO_CLOSED)) != 0) +
 		    ((conds & AIO_WRITE) != 0);
-	/* A reader that is taken back and added again for each event is a
-	 * standing one: in epoll that costs no call. A writer that comes and
-	 * goes is cheaper as a poll beside the reader. */
-	if (conds & AIO_WRITE)
-		slot->streak_out = 0;
 }
-/* And in flight in AIO. */
-void aio_policy_cancelled(struct aio_placement *p, struct aio_slot *slot,
-    struct aio_polls *polls, unsigned conds);
+void aio_policy_writer_withdrawn(
+    struct aio_placement *p, struct aio_slot *slot, struct aio_polls *polls);
+/* A reader in flight in AIO is withdrawn. */
+void aio_policy_reader_cancelled(
+    struct aio_placement *p, struct aio_slot *slot, struct aio_polls *polls);
 
 #endif

@@ -90,6 +90,7 @@ struct aio_slot {
 	 * the bits go. */
 	uint8_t streak_in : 3;
 	uint8_t streak_out : 3;
+	uint8_t is_new : 1; /* no event as yet */
 };
 
 _Static_assert(sizeof(struct aio_slot) == 16, "four descriptors a cache line");

@@ -35,7 +35,7 @@ struct aio_stats {
 	uint64_t overflow; /* arms that found the ring full */
 	uint64_t contexts_made;
 	uint64_t contexts_reused;
-	uint64_t passed_over; /* new readers that policy.c did not admit */
+	uint64_t passed_over; /* readers, writers policy.c did not admit */
 	uint64_t in_flight;   /* a level, not a counter; the last */
 };
 

@@ -99,7 +99,7 @@ struct event_aio_stats {
 	uint64_t passes;           /**< passes of the loop */
 	uint64_t callbacks;        /**< callbacks run */
 	uint64_t wakeups;          /**< wake-ups by other threads or signals */
-	uint64_t passed_over;      /**< new readers left to epoll: those before did not suit AIO */
+	uint64_t passed_over;      /**< readers, writers left to epoll: those before did not suit AIO */
 	uint64_t dozes;            /**< rests begun by listening for other threads */
 	uint64_t dozes_in_vain;    /**< of these: nobody called, the loop slept */
 };

@@ -421,7 +421,7 @@ test_bad_luck(void **state)
 	open_with_context(false);
 	for (int round = 0; round < 200; round++)
 		looks += visit(false);
-	assert_in_range(looks, 10, 20);
+	assert_in_range(looks, 32, 36);
 	looks = 0;
 	for (int round = 0; round < 4000; round++)
 		looks += visit(true);

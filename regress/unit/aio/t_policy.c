@@ -68,7 +68,7 @@ test_epoll_alone(void **state)
 	assert_true(aio_policy_is_old(&slot, AIO_READ));
 	assert_false(aio_policy_is_old(&slot, AIO_READ | AIO_WRITE));
 	aio_policy_fired(&slot, NULL, AIO_READ);
-	aio_policy_withdrawn(&place, &slot, AIO_READ);
+	aio_policy_withdrawn(&place, AIO_READ);
 	assert_int_equal(
 	    aio_policy_choose(&place, &slot, NULL, AIO_COND, false, &stats),
 	    AIO_WRITE);
@@ -82,7 +82,8 @@ test_one_shot(void **state)
 {
 	for (int i = 0; i < 20; i++) {
 		aio_policy_fired(&slot, &polls, AIO_READ | AIO_WRITE);
-		aio_policy_withdrawn(&place, &slot, AIO_READ | AIO_WRITE);
+		aio_policy_withdrawn(&place, AIO_READ | AIO_WRITE);
+		aio_policy_writer_withdrawn(&place, &slot, &polls);
 	}
 	assert_int_equal(choose(AIO_READ | AIO_WRITE), AIO_WRITE);
 }
@@ -90,8 +91,11 @@ test_one_shot(void **state)
 static void
 withdraw_in_flight(unsigned conds)
 {
-	aio_policy_withdrawn(&place, &slot, conds);
-	aio_policy_cancelled(&place, &slot, &polls, conds);
+	aio_policy_withdrawn(&place, conds);
+	if (conds & AIO_READ)
+		aio_policy_reader_cancelled(&place, &slot, &polls);
+	if (conds & AIO_WRITE)
+		aio_policy_writer_withdrawn(&place, &slot, &polls);
 }
 
 static void
@@ -102,12 +106,12 @@ test_cancelled_goes_to_epoll(void **state)
 	withdraw_in_flight(AIO_WRITE);
 	assert_int_equal(choose(AIO_WRITE | AIO_READ), AIO_READ);
 	assert_int_equal(stats.moves[AIO_MOVE_CANCELLED], 1);
-	/* 64 fires make two cancels one in 32; a new file in between does not
+	/* 12 fires make two cancels one in 6; a new file in between does not
 	 * wipe the memory. */
 	for (int i = 0; i < 64; i++) {
 		aio_policy_fired(&slot, &polls, AIO_WRITE);
 		aio_policy_fresh(&place, &slot);
-		assert_int_equal(choose(AIO_WRITE), i < 63 ? 0 : AIO_WRITE);
+		assert_int_equal(choose(AIO_WRITE), i < 11 ? 0 : AIO_WRITE);
 	}
 }
 
@@ -138,16 +142,16 @@ live(int fires, enum end end)
 			slot.ep_home = AIO_READ;
 		aio_policy_fired(&slot, &polls, AIO_READ);
 	}
-	aio_policy_withdrawn(&place, &slot, AIO_READ);
+	aio_policy_withdrawn(&place, AIO_READ);
 	if (end == IN_FLIGHT && slot.ep_home == 0)
-		aio_policy_cancelled(&place, &slot, &polls, AIO_READ);
+		aio_policy_reader_cancelled(&place, &slot, &polls);
 }
 
 static int
 lives_until_passed_over(int fires, enum end end)
 {
 	for (int n = 0; n < 1000; n++) {
-		if (!aio_policy_admits(&place))
+		if (!aio_policy_admits(&place, AIO_READ))
 			return n;
 		live(fires, end);
 	}
@@ -161,7 +165,7 @@ test_most_are_brief(void **state)
 	live(10, BY_ITSELF);
 	live(10, BY_ITSELF);
 	assert_int_equal(lives_until_passed_over(1, BY_ITSELF), 1000);
-	assert_int_equal(place.bad_luck, 0);
+	assert_int_equal(place.readers.loss, 0);
 }
 
 static void
@@ -192,7 +196,7 @@ passed_over_before_try(void)
 {
 	unsigned n = 0;
 
-	while (n < 100000 && !aio_policy_admits(&place))
+	while (n < 100000 && !aio_policy_admits(&place, AIO_READ))
 		n++;
 	return n;
 }
@@ -201,22 +205,25 @@ static void
 test_some_are_tried(void **state)
 {
 	static const unsigned before[] = {
-	    62, 63, 127, 255, 511, 1023, 2047, 4095, 4095, 4095};
+	    62, 127, 255, 511, 1023, 2047, 4095, 4095, 4095};
 
 	assert_int_equal(lives_until_passed_over(1, IN_FLIGHT), 2);
 	for (unsigned i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
 		assert_int_equal(passed_over_before_try(), before[i]);
 		live(1, IN_FLIGHT);
 	}
-	/* What this number was used for fades. One that went by itself, and the
-	 * rest may try. */
+	/* What this number was used for fades. Some that went by themselves,
+	 * and the rest may try. */
 	for (int i = 0; i < 64; i++)
 		aio_policy_fired(&slot, &polls, AIO_READ);
 	passed_over_before_try();
-	live(1, BY_ITSELF);
-	aio_policy_fresh(&place, &slot);
+	for (unsigned i = 0; i < 16; i++) {
+		live(1, BY_ITSELF);
+		aio_policy_fresh(&place, &slot);
+		assert_int_equal(passed_over_before_try(), i < 15 ? 63 : 0);
+	}
 	assert_int_equal(lives_until_passed_over(1, BY_ITSELF), 1000);
-	assert_int_equal(place.bad_luck, 0);
+	assert_int_equal(place.readers.loss, 0);
 	/* All begins anew. */
 	assert_int_equal(lives_until_passed_over(1, IN_FLIGHT), 2);
 	assert_int_equal(passed_over_before_try(), before[0]);
@@ -232,8 +239,71 @@ test_stragglers_are_no_tries(void **state)
 	assert_int_equal(passed_over_before_try(), 62);
 	for (int i = 0; i < 100; i++)
 		live(1, IN_FLIGHT);
-	assert_int_equal(passed_over_before_try(), 63);
 	assert_int_equal(passed_over_before_try(), 127);
+	assert_int_equal(passed_over_before_try(), 127);
+}
+
+/* ---- and of most writers about all of them */
+
+/* One in PART is taken back before it fires; FRESH: each on a new file. Are
+ * they epoll's in the end? */
+static bool
+writers_are_epolls(unsigned part, bool fresh)
+{
+	unsigned chosen = 0, passed_over;
+
+	for (unsigned i = 1; i <= 64 * part; i++) {
+		if (fresh)
+			aio_policy_fresh(&place, &slot);
+		if (i % part != 0)
+			aio_policy_fired(&slot, NULL, AIO_WRITE);
+		aio_policy_writer_withdrawn(&place, &slot, NULL);
+	}
+	passed_over = stats.passed_over;
+	chosen = aio_policy_choose(
+	    &place, &slot, NULL, AIO_READ | AIO_WRITE, false, &stats);
+	assert_int_equal(
+	    stats.passed_over - passed_over, !(chosen & AIO_WRITE));
+	assert_int_equal(chosen | AIO_WRITE, AIO_READ | AIO_WRITE);
+	assert_int_equal(
+	    aio_policy_admits(&place, AIO_WRITE), (chosen & AIO_WRITE) != 0);
+	return !(chosen & AIO_WRITE);
+}
+
+static void
+test_writers_taken_back(void **state)
+{
+	assert_true(writers_are_epolls(3, false));
+	reset(state);
+	assert_false(writers_are_epolls(8, false));
+	reset(state);
+	slot.want = AIO_READ;
+	assert_true(writers_are_epolls(8, false));
+	assert_false(writers_are_epolls(64, false));
+	reset(state);
+	assert_true(writers_are_epolls(16, true));
+	assert_false(writers_are_epolls(64, true));
+	assert_true(writers_are_epolls(16, true));
+}
+
+/* It is known soon, and one that was taken back decides nothing. */
+static void
+test_writers_loss_is_bounded(void **state)
+{
+	int fires = 0;
+
+	slot.armed = AIO_READ;
+	for (int i = 0; i < 100000; i++) {
+		aio_policy_writer_withdrawn(&place, &slot, &polls);
+		assert_int_equal(aio_policy_admits(&place, AIO_WRITE), i < 4);
+	}
+	for (; !aio_policy_admits(&place, AIO_WRITE); fires++) {
+		aio_policy_fired(&slot, NULL, AIO_WRITE);
+		aio_policy_writer_withdrawn(&place, &slot, NULL);
+	}
+	assert_int_equal(fires, 1024 - 16);
+	place.policy = AIO_POLICY_ALWAYS;
+	assert_true(aio_policy_admits(&place, AIO_WRITE));
 }
 
 /* Where all goes to AIO nothing is learnt. */
@@ -242,9 +312,9 @@ test_always_learns_nothing(void **state)
 {
 	place.policy = AIO_POLICY_ALWAYS;
 	assert_int_equal(lives_until_passed_over(1, IN_FLIGHT), 1000);
-	assert_int_equal(place.bad_luck, 0);
-	place.bad_luck = 1000;
-	assert_true(aio_policy_admits(&place));
+	assert_int_equal(place.readers.loss, 0);
+	place.readers.is_out = true;
+	assert_true(aio_policy_admits(&place, AIO_READ));
 }
 
 static void
@@ -342,6 +412,8 @@ main(void)
 	    cmocka_unit_test_setup(test_cancelled_once, reset),
 	    cmocka_unit_test_setup(test_some_are_tried, reset),
 	    cmocka_unit_test_setup(test_stragglers_are_no_tries, reset),
+	    cmocka_unit_test_setup(test_writers_taken_back, reset),
+	    cmocka_unit_test_setup(test_writers_loss_is_bounded, reset),
 	    cmocka_unit_test_setup(test_always_learns_nothing, reset),
 	    cmocka_unit_test_setup(test_full_ring, reset),
 	    cmocka_unit_test_setup(test_forbidden, reset),
