@@ -21,7 +21,7 @@ struct aio_placement {
 	uint64_t retry_pass; /* after a context was refused */
 	uint64_t backoff;
 	struct aio_luck readers; /* new ones that AIO got (policy.c) */
-	unsigned writer_loss;    /* of writers polled by AIO, beyond the gain */
+	unsigned writer_loss;    /* by writers in AIO, if all were there */
 	bool no_writers;         /* so much that epoll gets them */
 };
 
