@@ -63,6 +63,7 @@ struct poll_backend {
 	struct pollfd *spare;
 	size_t spare_cap;
 	size_t cursor; /* where collect() goes on */
+	bool down;     /* and goes on to lower ones */
 	size_t unseen; /* entries from there on, and round to it */
 	size_t left;   /* those of them with results */
 };
@@ -248,6 +249,22 @@ prepare_poll(struct aio_backend *b)
 	return 0;
 }
 
+/* The entry that this pass begins at: one of those with results, by turns. An
+ * entry chosen among all would often be idle, and give the turn to whoever
+ * comes behind it. */
+static size_t
+start_of(const struct poll_backend *p)
+{
+	size_t turn = aio_method_turn(p->pass, p->left), i = 0;
+
+	/* LCOV_EXCL_BR_START: poll(2) counts as many as it marks */
+	for (; i < p->slept_nr - 1; i++)
+		/* LCOV_EXCL_BR_STOP */
+		if (p->slept[i].revents != 0 && turn-- == 0)
+			break;
+	return i;
+}
+
 static int
 sleep_poll(struct aio_backend *b, const struct timespec *timeout)
 {
@@ -255,12 +272,10 @@ sleep_poll(struct aio_backend *b, const struct timespec *timeout)
 	int n = aio_sys_ppoll(p->slept, p->slept_nr, timeout);
 
 	p->called = true;
-	/* Not always the same first: callbacks that keep others waiting, as a
-	 * shared rate limit does, are to do so by turns. */
-	p->cursor =
-	    p->slept_nr != 0 ? aio_method_turn(p->pass) % p->slept_nr : 0;
 	p->unseen = p->slept_nr;
 	p->left = n > 0 ? (size_t)n : 0;
+	p->cursor = p->left > 1 ? start_of(p) : 0;
+	p->down = aio_method_turns_down(p->pass);
 	return n < 0 && n != -EINTR ? n : 0;
 }
 
@@ -280,6 +295,15 @@ report(const struct poll_backend *p, const struct pollfd *entry)
 	return found & wanted;
 }
 
+static void
+step(struct poll_backend *p)
+{
+	if (p->down)
+		p->cursor = (p->cursor != 0 ? p->cursor : p->slept_nr) - 1;
+	else if (++p->cursor == p->slept_nr)
+		p->cursor = 0;
+}
+
 static int
 collect_poll(struct aio_backend *b, struct aio_ready *out, size_t cap)
 {
@@ -296,8 +320,7 @@ collect_poll(struct aio_backend *b, struct aio_ready *out, size_t cap)
 		const struct pollfd *entry = &p->slept[p->cursor];
 
 		p->unseen--;
-		if (++p->cursor == p->slept_nr)
-			p->cursor = 0;
+		step(p);
 		if (entry->revents == 0)
 			continue;
 		p->left--;

@@ -62,6 +62,7 @@ struct select_backend {
 	 * there is no memory, so that a pass asks for none. */
 	struct fd_sets spare;
 	unsigned start;     /* the descriptor that collect() begins at */
+	bool down;          /* and goes on to lower ones */
 	size_t cursor, end; /* words from there on; the first is met twice */
 };
 
@@ -196,6 +197,40 @@ prepare_select(struct aio_backend *b)
 	return 0;
 }
 
+static unsigned long
+results_at(const struct select_backend *s, size_t word)
+{
+	return s->slept.r[word] | s->slept.w[word];
+}
+
+/* The descriptor whose results this pass begins with: one that has some, by
+ * turns. A number chosen among all would mostly lie in a gap, and give the turn
+ * to whoever comes behind it. */
+static unsigned
+start_of(const struct select_backend *s)
+{
+	size_t ready = 0, word, turn;
+	unsigned long bits;
+
+	for (word = 0; word < s->slept_words; word++)
+		ready += (size_t)__builtin_popcountl(results_at(s, word));
+	if (ready == 0)
+		return 0;
+	turn = aio_method_turn(s->pass, ready);
+	for (word = 0;; word++) {
+		size_t here;
+
+		bits = results_at(s, word);
+		here = (size_t)__builtin_popcountl(bits);
+		if (turn < here)
+			break;
+		turn -= here;
+	}
+	while (turn-- > 0)
+		bits &= bits - 1;
+	return (unsigned)(word * WORD_BITS) + (unsigned)__builtin_ctzl(bits);
+}
+
 static int
 sleep_select(struct aio_backend *b, const struct timespec *timeout)
 {
@@ -212,9 +247,9 @@ sleep_select(struct aio_backend *b, const struct timespec *timeout)
 	 * count does not tell how many bits there are: see the traps. */
 	s->cursor = 0;
 	s->end = n < 0 || nr == 0 ? 0 : s->slept_words + 1;
-	/* Not always the same first: callbacks that keep others waiting, as a
-	 * shared rate limit does, are to do so by turns. */
-	s->start = nr != 0 ? aio_method_turn(s->pass) % (unsigned)nr : 0;
+	if (s->end != 0)
+		s->start = start_of(s);
+	s->down = aio_method_turns_down(s->pass);
 	return n < 0 && n != -EINTR && n != -EBADF ? n : 0;
 }
 
@@ -236,16 +271,26 @@ all_are_open(const struct select_backend *s)
 	return true;
 }
 
-/* The bits with results that the cursor is at, of *WORD: the first word's upper
- * ones come first, and its lower ones last. */
+/* The bits with results that the cursor is at, of *WORD: of the first word the
+ * upper ones come first, and its lower ones last; or the other way about. */
 static unsigned long
 bits_at_cursor(const struct select_backend *s, size_t *word)
 {
-	unsigned long upper = ~0ul << s->start % WORD_BITS, bits;
+	size_t n = s->slept_words, first = s->start / WORD_BITS;
+	unsigned shift = s->start % WORD_BITS;
+	unsigned long bits, half;
 
-	*word = (s->start / WORD_BITS + s->cursor) % s->slept_words;
-	bits = s->slept.r[*word] | s->slept.w[*word];
-	return s->cursor == 0 ? bits & upper : bits;
+	half = s->down ? ~0ul >> (WORD_BITS - 1 - shift) : ~0ul << shift;
+	*word = (first + (s->down ? n - s->cursor % n : s->cursor)) % n;
+	bits = results_at(s, *word);
+	return s->cursor == 0 ? bits & half : bits;
+}
+
+static int
+next_shift(const struct select_backend *s, unsigned long bits)
+{
+	return s->down ? WORD_BITS - 1 - __builtin_clzl(bits)
+		       : __builtin_ctzl(bits);
 }
 
 /* Takes the result of one bit out of a word; returns what to report of it, by
@@ -289,7 +334,7 @@ collect_select(struct aio_backend *b, struct aio_ready *out, size_t cap)
 			s->cursor++;
 			continue;
 		}
-		out[n].mask = take(s, word, __builtin_ctzl(bits), &out[n].fd);
+		out[n].mask = take(s, word, next_shift(s, bits), &out[n].fd);
 		n += out[n].mask != 0;
 	}
 	return (int)n;

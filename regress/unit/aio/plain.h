@@ -15,4 +15,10 @@ int plain_close(void **state);
 void plain_check_scarce_memory(struct aio_backend *b, const int *numbers,
     int nr_numbers, int failures_max);
 
+/* That each of several ready descriptors comes first about as often as each
+ * other, however they lie among idle ones, and whichever passes one looks at:
+ * every one, or every eighth. And that among the last of them, too, each is
+ * often first: they may wait for each other, and not for the rest. */
+void plain_check_turns(struct aio_backend *b);
+
 #endif

@@ -151,6 +151,12 @@ failure_is_told(void **state)
 }
 
 static void
+ready_ones_take_turns(void **state)
+{
+	plain_check_turns(*state);
+}
+
+static void
 memory_runs_out(void **state)
 {
 	int numbers[70], far = unused_fd(900), i;
@@ -172,6 +178,7 @@ main(void)
 	    TEST(table_keeps_its_places),
 	    TEST(signal_ends_sleep_without_results),
 	    TEST(failure_is_told),
+	    TEST(ready_ones_take_turns),
 	    TEST(memory_runs_out),
 	};
 

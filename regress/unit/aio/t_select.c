@@ -173,6 +173,12 @@ signal_ends_sleep_without_results(void **state)
 }
 
 static void
+ready_ones_take_turns(void **state)
+{
+	plain_check_turns(*state);
+}
+
+static void
 memory_runs_out(void **state)
 {
 	const int numbers[] = {0, unused_fd(FD_SETSIZE),
@@ -194,6 +200,7 @@ main(void)
 	    TEST(beyond_the_descriptor_table),
 	    TEST(wild_numbers),
 	    TEST(signal_ends_sleep_without_results),
+	    TEST(ready_ones_take_turns),
 	    TEST(memory_runs_out),
 	};
 
