@@ -44,6 +44,14 @@ aio_policy_wants_context(struct aio_placement *p, bool work_waits)
 /* A new interest comes: shall AIO have it, as far as that can be known? */
 bool aio_policy_admits(struct aio_placement *p, unsigned want);
 
+/* Known without a look at it: a writer alone, when epoll gets them all. */
+static inline bool
+aio_policy_passes_over(const struct aio_placement *p, unsigned conds)
+{
+	return p->no_writers && conds == AIO_WRITE &&
+	       p->policy != AIO_POLICY_ALWAYS;
+}
+
 /* There was none to be had: not again for a while. */
 void aio_policy_context_refused(struct aio_placement *p);
 

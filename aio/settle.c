@@ -90,6 +90,10 @@ place_in_aio(struct aio_combined *c, struct aio_slot *slot, unsigned homeless)
 
 	if (!aio_flight_can_arm(&c->flight))
 		return 0;
+	if (aio_policy_passes_over(&c->place, homeless)) {
+		++c->stats.passed_over;
+		return 0;
+	}
 	if (slot->kind == AIO_KIND_ANY && aio_settle_look(c, slot, &same) < 0)
 		slot->kind = AIO_KIND_EPOLL; /* which will say why */
 	conds =

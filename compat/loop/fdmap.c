@@ -137,23 +137,10 @@ wanted_mask(const struct event_base *base, const struct ev_fd_entry *e)
 	return mask;
 }
 
-/* Adds SIGN times EV's conditions to the counts. An event that wants several
- * conditions by edge counts once for each, as wanted_mask() expects. */
-static __attribute__((noinline)) void
-count_any(struct ev_fd_entry *e, short events, int sign)
-{
-	int read = (events & EV_READ) != 0, write = (events & EV_WRITE) != 0;
-	int closed = (events & EV_CLOSED) != 0;
-
-	e->nread = (uint16_t)(e->nread + sign * read);
-	e->nwrite = (uint16_t)(e->nwrite + sign * write);
-	e->nclosed = (uint16_t)(e->nclosed + sign * closed);
-	if (events & EV_ET)
-		e->nedge =
-		    (e->nedge + sign * (read + write + closed)) & EDGES_MAX;
-}
-
 static const struct ev_fd_entry one_reader = {.nread = 1};
+static const struct ev_fd_entry one_writer = {.nwrite = 1};
+static const struct ev_fd_entry one_closed = {.nclosed = 1};
+static const struct ev_fd_entry one_edge = {.nedge = 1};
 
 static inline bool
 only_reads(short events)
@@ -161,15 +148,22 @@ only_reads(short events)
 	return (events & (EV_READ | EV_WRITE | EV_CLOSED | EV_ET)) == EV_READ;
 }
 
-/* Readers as a part of all counts: what is stored is read again at once, and
- * the processor waits for a store that is narrower. */
-static inline void
-count(struct ev_fd_entry *e, short events, int sign)
+/* What an event is among the counts. As one number: what is stored is read
+ * again at once, and the processor waits for a store that is narrower. One that
+ * wants several conditions by edge counts once for each, as wanted_mask()
+ * expects. */
+static inline uint64_t
+counts_of(short events)
 {
-	if (only_reads(events))
-		e->counts += (uint64_t)sign * one_reader.counts;
-	else
-		count_any(e, events, sign);
+	uint64_t n = 0, edge = events & EV_ET ? one_edge.counts : 0;
+
+	if (events & EV_READ)
+		n += one_reader.counts + edge;
+	if (events & EV_WRITE)
+		n += one_writer.counts + edge;
+	if (events & EV_CLOSED)
+		n += one_closed.counts + edge;
+	return n;
 }
 
 static bool
@@ -239,7 +233,7 @@ uncount(struct event_base *base, struct ev_fd_entry *e, int fd, short events)
 		e->counts = 0;
 	} else {
 		before = wanted_mask(base, e);
-		count(e, events, -1);
+		e->counts -= counts_of(events);
 		mask = wanted_mask(base, e);
 	}
 	/* Closing the backend withdraws everything in one go. */
@@ -277,7 +271,7 @@ count_in(struct event_base *base, struct ev_fd_entry *e, struct event *ev)
 		e->counts = one_reader.counts;
 	} else {
 		before = wanted_mask(base, e);
-		count(e, ev->ev_events, 1);
+		e->counts += counts_of(ev->ev_events);
 		mask = wanted_mask(base, e);
 	}
 	if (!(ev->ev_flags & EVLIST_KNOWN))
@@ -287,7 +281,7 @@ count_in(struct event_base *base, struct ev_fd_entry *e, struct event *ev)
 		r = base->backend->ops->set(base->backend, ev->ev_fd, mask);
 	if (r >= 0)
 		return 0;
-	count(e, ev->ev_events, -1);
+	e->counts -= counts_of(ev->ev_events);
 	errno = -r;
 	event_warn("event_add: %s cannot watch descriptor %d to %s",
 	    base->backend->ops->name, ev->ev_fd, condition_names(mask));

@@ -728,6 +728,49 @@ test_taken_back(void **state)
 	close_fds();
 }
 
+/* Beside a reader that waits, one that cannot write yet: calls to io_submit,
+ * and whether it was passed over. */
+static unsigned
+submits_for_writer(enum aio_policy policy, uint64_t *passed_over)
+{
+	struct aio_backend *b = open_with(policy);
+	struct aio_combined *c = aio_combined_of(b);
+	struct aio_stats stats = {0};
+
+	c->place.churn = 1000000;
+	for (int i = 0; i < 20; i++)
+		hear_nothing(b, fds[0][0]);
+	want(b, fds[0][0], AIO_READ | AIO_FRESH);
+	hear_nothing(b, fds[0][0]);
+	c->place.writer_loss = 1000;
+	c->place.no_writers = true;
+	forget_counts();
+	want(b, fds[0][0], AIO_READ | AIO_WRITE);
+	hear_nothing(b, fds[0][0]);
+	b->ops->stats(b, &stats);
+	*passed_over = stats.passed_over;
+	b->ops->close(b);
+	return n.submit;
+}
+
+/* Where writers do badly they go to epoll without a question, but not where
+ * the program wants AIO. */
+static void
+test_writers_passed_over(void **state)
+{
+	uint64_t passed_over;
+
+	make_fds();
+	fill(fds[0][0]);
+	assert_int_equal(
+	    submits_for_writer(AIO_POLICY_ADAPTIVE, &passed_over), 0);
+	assert_int_equal(passed_over, 1);
+	assert_int_equal(
+	    submits_for_writer(AIO_POLICY_ALWAYS, &passed_over), 1);
+	assert_int_equal(passed_over, 0);
+	close_fds();
+}
+
 int
 main(void)
 {
@@ -753,6 +796,7 @@ main(void)
 	    cmocka_unit_test(test_short_life),
 	    cmocka_unit_test(test_long_life),
 	    cmocka_unit_test(test_taken_back),
+	    cmocka_unit_test(test_writers_passed_over),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
