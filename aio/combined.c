@@ -72,11 +72,15 @@ combined_after_fork(struct aio_backend *b)
 	int rc;
 
 	aio_flight_abandon(&c->flight);
+	/* Nothing deletes at once, and so from the parent's set, as long as
+	 * there is none of our own. */
+	c->asleep = false;
+	c->ep.eager = false;
 	rc = aio_epollset_rebuild(&c->ep);
 	if (rc < 0)
 		return rc; /* tried again by the next call */
 	c->forks = aio_fork_count();
-	c->asleep = false;
+	c->ep.eager = !c->base.lenient; /* as the parent was */
 	c->glance.open = false;
 	aio_policy_restart(&c->place);
 	aio_slots_each(&c->slots, forget_halves, c);

@@ -547,6 +547,30 @@ fork_without_descriptors(void **state)
 	b->ops->close(b);
 }
 
+/* And meanwhile it lets the parent's set alone, whatever state the parent was
+ * in: a thread of it slept, or it had met a phantom. */
+static void
+fork_leaves_the_parents_set(void **state)
+{
+	for (int eager = 0; eager < 2; eager++) {
+		struct aio_backend *b = open_policy(AIO_POLICY_NEVER);
+		struct aio_combined *c = aio_combined_of(b);
+		struct epoll_event ev;
+
+		want(b, fd[0], AIO_READ | AIO_FRESH);
+		hear_nothing(b, fd[0]);
+		c->ep.eager = eager;
+		c->asleep = !eager;
+		++aio_forks; /* as in a child */
+		create_odd = (struct oddity){-EMFILE, 1};
+		want(b, fd[0], 0);
+		put(fd[1], 1);
+		assert_int_equal(epoll_wait(c->ep.epfd, &ev, 1, 0), 1);
+		take(fd[0]);
+		b->ops->close(b);
+	}
+}
+
 /* Going on is no reason to overlook that all has to be watched anew. */
 static void
 going_on_after_fork(void **state)
@@ -682,6 +706,7 @@ main(void)
 	    CASE(sleeps_of_all_lengths),
 	    CASE(late_cure),
 	    CASE(fork_without_descriptors),
+	    CASE(fork_leaves_the_parents_set),
 	    CASE(going_on_after_fork),
 	    CASE(retries_soon),
 	    CASE(many_reports),
