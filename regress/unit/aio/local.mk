@@ -27,7 +27,7 @@ TESTS += %D%/t_poll %D%/t_select %D%/t_conformance
 aio_tests = %D%/t_sys %D%/t_ring %D%/t_batch %D%/t_slot %D%/t_policy \
 	%D%/t_context %D%/t_glance %D%/t_probe %D%/t_probe_faults %D%/t_pass \
 	%D%/t_faults %D%/t_flight %D%/t_meanwhile %D%/t_odd %D%/t_shortage \
-	%D%/t_worker
+	%D%/t_worker %D%/t_adaptive
 check_PROGRAMS += $(aio_tests)
 TESTS += $(aio_tests)
 
@@ -119,6 +119,12 @@ TESTS += $(aio_tests)
 	-Wl,--wrap=aio_sys_io_getevents -Wl,--wrap=aio_sys_fstat \
 	-Wl,--wrap=aio_sys_ppoll
 %C%_t_pass_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
+
+%C%_t_adaptive_SOURCES = %D%/t_adaptive.c %D%/harness.c
+%C%_t_adaptive_CPPFLAGS = $(UNIT_CPPFLAGS)
+%C%_t_adaptive_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aio_sys_epoll_ctl \
+	-Wl,--wrap=aio_sys_io_submit
+%C%_t_adaptive_LDADD = libaio_kernel.la $(CMOCKA_LIBS) -lpthread
 
 %C%_t_glance_SOURCES = %D%/t_glance.c %D%/harness.c
 %C%_t_glance_CPPFLAGS = $(UNIT_CPPFLAGS)
